@@ -1,0 +1,79 @@
+"""Derives an OpenAPI 3.0 document that stock 3.0 tools can read.
+
+3.0 has no const, no type lists and no if/then, and tools disagree on exclusive bounds. What is
+lost, is lost towards accepting: the one cross-field rule stays in the description only.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+Json = Any
+_TEXT_FACETS = ("minLength", "maxLength", "pattern", "format")
+_NUMBER_FACETS = ("minimum", "maximum")
+
+
+def compat30(document: dict[str, Json]) -> dict[str, Json]:
+    """The 3.0.3 form of a bundled 3.1 document."""
+    out = {key: value for key, value in document.items() if key not in ("x-rules", "x-pages")}
+    out["openapi"] = "3.0.3"
+    out["info"] = {k: v for k, v in document["info"].items() if k != "summary"}
+    out["info"]["license"] = {"name": document["info"]["license"]["name"]}
+    out["paths"] = _with_schemas(document["paths"])
+    out["components"] = {
+        **_with_schemas({k: v for k, v in document["components"].items() if k != "schemas"}),
+        "schemas": {name: _schema(node) for name, node in document["components"]["schemas"].items()},
+    }
+    return out
+
+
+def _with_schemas(node: Json) -> Json:
+    if isinstance(node, list):
+        return [_with_schemas(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {k: _schema(v) if k == "schema" else _with_schemas(v) for k, v in node.items()}
+
+
+def _schema(node: dict[str, Json]) -> dict[str, Json]:
+    if "$ref" in node:
+        return {"$ref": node["$ref"]}
+    out = {k: v for k, v in node.items() if k not in ("if", "then", "const", "type", "examples", "anyOf")}
+    out.pop("x-source", None)
+    if node.get("examples"):
+        out["example"] = next((e for e in node["examples"] if e is not None), None)
+    if "const" in node:
+        out["enum"] = [node["const"]]
+    if "anyOf" in node:
+        out["allOf"] = [_schema(node["anyOf"][0])]
+        out["nullable"] = True
+    if "exclusiveMinimum" in out:
+        # The smallest normal double above the bound, so that no exclusive bound is needed.
+        out["minimum"] = out.pop("exclusiveMinimum") + sys.float_info.min
+    if "properties" in out:
+        out["properties"] = {k: _schema(v) for k, v in out["properties"].items()}
+    if isinstance(out.get("additionalProperties"), dict):
+        out["additionalProperties"] = _schema(out["additionalProperties"])
+    if "items" in out:
+        out["items"] = _schema(out["items"])
+    return _single_type(out, node)
+
+
+def _single_type(out: dict[str, Json], node: dict[str, Json]) -> dict[str, Json]:
+    types = node.get("type")
+    types = [types] if isinstance(types, str) else list(types or [])
+    if "null" in types or None in out.get("enum", []):
+        out["nullable"] = True
+    types = [t for t in types if t != "null"]
+    if "enum" in out and not types:
+        types = ["string"]
+    if len(types) == 1:
+        out["type"] = types[0]
+    elif types:
+        facets = {k: out.pop(k) for k in (*_TEXT_FACETS, *_NUMBER_FACETS) if k in out}
+        out["anyOf"] = [
+            {"type": t, **{k: v for k, v in facets.items() if (k in _TEXT_FACETS) == (t == "string")}}
+            for t in types
+        ]
+    return out
