@@ -1,0 +1,1 @@
+"""The schema package: judges data against the contract."""

@@ -1,0 +1,1 @@
+"""The mock server of the subject-training API."""
