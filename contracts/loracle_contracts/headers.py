@@ -1,0 +1,98 @@
+"""The contract's rules on request headers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from loracle_contracts import spec
+from loracle_contracts.verdict import Profile, Violation
+
+__all__ = ["authorization_rule", "content_type_rule", "header_violation", "header_violations"]
+
+
+def header_violations(
+    headers: Mapping[str, str] | Iterable[tuple[str, str]], operation: str, profile: Profile = "strict"
+) -> list[Violation]:
+    """Every rule that the headers of a request break, without the question whether the key is known.
+
+    Names count in any case. Raises KeyError for an unknown operation.
+    """
+    known = spec.operations()[operation]
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name.lower(), []).append(value)
+    found = []
+    if known.authenticated:
+        sent = values.get("authorization", [])
+        rule = authorization_rule(sent, profile)
+        if rule:
+            found.append(header_violation(rule, _redacted(sent), profile))
+    if known.request:
+        for name, rule in (
+            ("content-type", content_type_rule(", ".join(values.get("content-type", [])))),
+            ("content-encoding", content_encoding_rule(", ".join(values.get("content-encoding", [])))),
+        ):
+            if rule:
+                got = ", ".join(values.get(name, [])) or "nothing"
+                found.append(header_violation(rule, got, profile))
+    return found
+
+
+def authorization_rule(values: list[str], profile: Profile) -> str | None:
+    """The rule that the Authorization headers break, or None."""
+    if not values or not any(value.strip() for value in values):
+        return "header.authorization.required"
+    if len(values) > 1:
+        return "header.authorization.scheme"
+    scheme, _, key = values[0].strip().partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        return None
+    if profile == "lenient" and scheme.lower() not in ("bearer", "basic", "digest", "negotiate"):
+        # The vendor's JavaScript SDK sends the key alone, and the real gateway seems to take it.
+        return None
+    return "header.authorization.scheme"
+
+
+@lru_cache(maxsize=64)
+def content_type_rule(value: str) -> str | None:
+    """The rule that a Content-Type breaks, or None. JSON is UTF-8, so no other charset will do."""
+    media_type, *parameters = value.split(";")
+    if media_type.strip().lower() != "application/json":
+        return "header.content_type"
+    for parameter in parameters:
+        name, _, charset = parameter.partition("=")
+        if name.strip().lower() == "charset" and charset.strip().strip('"').lower() not in ("utf-8", "utf8"):
+            return "header.content_type"
+    return None
+
+
+def content_encoding_rule(value: str) -> str | None:
+    """The rule that a Content-Encoding breaks, or None."""
+    return None if value.strip().lower() in ("", "identity") else "header.content_encoding"
+
+
+def header_violation(rule: str, got: str, profile: Profile) -> Violation:
+    """The violation of a header rule by its id."""
+    entry = spec.rules(profile)[rule]
+    return Violation(
+        in_="header",
+        pointer=f"/{rule.split('.')[1].replace('_', '-')}",
+        line=None,
+        column=None,
+        rule=rule,
+        expected=str(entry.expected),
+        got=got,
+        source=entry.source,
+        advice=str(entry.advice),
+    )
+
+
+def _redacted(values: list[str]) -> str:
+    if not values:
+        return "nothing"
+    if len(values) > 1:
+        return f"{len(values)} Authorization headers"
+    scheme, blank, _ = values[0].strip().partition(" ")
+    return f"{scheme} [redacted]" if blank else "[redacted] without a scheme"

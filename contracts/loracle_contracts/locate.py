@@ -1,0 +1,103 @@
+"""Finds where in a JSON text a value stands, by its path.
+
+Only what leads to a wanted value is read; all else is skipped at C speed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from json.decoder import scanstring
+from json.scanner import make_scanner
+from typing import Any, NamedTuple
+
+__all__ = ["Place", "line_and_column", "locate", "pointer"]
+
+Path = tuple[str | int, ...]
+_Branch = dict[str | int, Any]
+
+# Each matches at any place of a text that could be parsed.
+_BLANKS = re.compile(r"[ \t\n\r]*").match
+_COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*").match
+_COMMA = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*").match
+
+
+class Place(NamedTuple):
+    """Offsets of a value, and of the key it stands under (equal to `start` where there is none)."""
+
+    key: int
+    start: int
+    end: int
+
+
+class _Skipping:
+    """The settings of the standard scanner: values are read only to be skipped."""
+
+    strict = False
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = float  # an integer of 10,000 digits must not cost anything
+    parse_constant = float
+    memo: dict[str, str] = {}  # noqa: RUF012 - the scanner wants the attribute
+
+
+_skip_value = make_scanner(_Skipping())  # type: ignore[arg-type]
+
+
+def locate(text: str, paths: Iterable[Path]) -> dict[Path, Place]:
+    """The place of each value at `paths` in a JSON text that could be parsed, found in one pass.
+
+    Of a duplicate key the last one counts, as for a parser. A path that leads nowhere is left out.
+    """
+    wanted: _Branch = {}
+    for path in paths:
+        branch = wanted
+        for step in path:
+            branch = branch.setdefault(step, {})
+    found: dict[Path, Place] = {}
+    start = _BLANKS(text, 1 if text.startswith("\ufeff") else 0).end()  # type: ignore[union-attr]
+    found[()] = Place(start, start, _walk(text, start, wanted, (), found))
+    return found
+
+
+def line_and_column(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of an offset, both from 1; columns count characters."""
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """The path as a JSON Pointer (RFC 6901)."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+
+
+def _walk(text: str, at: int, wanted: _Branch, path: Path, found: dict[Path, Place]) -> int:
+    """Notes the places of what is wanted below `at`, and answers where the value ends."""
+    opening = text[at]
+    if not wanted or opening not in "{[":
+        return _end(text, at)
+    in_object = opening == "{"
+    closing = "}" if in_object else "]"
+    index = 0
+    at = _BLANKS(text, at + 1).end()  # type: ignore[union-attr]
+    while text[at] != closing:
+        key = at
+        step: str | int = index
+        if in_object:
+            step, at = scanstring(text, at + 1, False)  # noqa: FBT003 - the C function takes no names
+            at = _COLON(text, at).end()  # type: ignore[union-attr]
+        branch = wanted.get(step)
+        if branch is None:
+            end = _skip_value(text, at)[1]
+        else:
+            inner = (*path, step)
+            end = _walk(text, at, branch, inner, found)
+            found[inner] = Place(key, at, end)
+        index += 1
+        at = _COMMA(text, end).end()  # type: ignore[union-attr]
+    return at + 1
+
+
+def _end(text: str, at: int) -> int:
+    end: Any = _skip_value(text, at)[1]
+    return int(end)

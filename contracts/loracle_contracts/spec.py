@@ -1,0 +1,106 @@
+"""Reads the derived documents that ship with the package, each once and only when asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loracle_contracts.verdict import Source
+
+if TYPE_CHECKING:
+    from loracle_contracts.verdict import Profile
+
+__all__ = ["PROFILES", "Operation", "Rule", "document", "errors", "operations", "read", "rules", "validator"]
+
+PROFILES: tuple[Profile, ...] = ("strict", "lenient", "seed")
+_SPEC = Path(__file__).parent / "_spec"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the contract; the schema names are definitions of the validation document."""
+
+    id: str
+    method: str
+    path: str
+    authenticated: bool
+    request: str | None
+    query: str | None
+    integer_parameters: tuple[str, ...]
+    response: str | None
+    errors: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule by its stable id. `keyword` is None for a rule that no schema keyword carries."""
+
+    id: str
+    keyword: str | None
+    source: Source
+    expected: str | None
+    advice: str | None
+    lint: bool
+
+
+def read(name: str) -> bytes:
+    """The bytes of a derived file, such as openapi-strict.json.
+
+    Raises FileNotFoundError where there is none of this name.
+    """
+    return (_SPEC / name).read_bytes()
+
+
+@cache
+def document(profile: Profile) -> dict[str, Any]:
+    """The JSON Schema document of a profile, in the if/then form, with a definition per schema."""
+    return dict(json.loads(read(f"validation-{profile}.json")))
+
+
+@cache
+def operations() -> dict[str, Operation]:
+    """All operations by operationId, in the order of the document."""
+    table = json.loads(read("operations.json"))
+    return {
+        name: Operation(id=name, **{**entry, "integer_parameters": tuple(entry["integer_parameters"])})
+        for name, entry in table.items()
+    }
+
+
+@cache
+def errors() -> dict[str, dict[str, Any]]:
+    """Every error reason with its envelope (code, reason, message, metadata)."""
+    return dict(json.loads(read("errors.json")))
+
+
+@cache
+def rules(profile: Profile) -> dict[str, Rule]:
+    """Every rule of a profile by its id."""
+    return {
+        name: Rule(
+            name,
+            entry["keyword"],
+            Source(**entry["x-source"]),
+            entry.get("expected"),
+            entry.get("advice"),
+            entry.get("lint", False),
+        )
+        for name, entry in json.loads(read("rules.json"))[profile].items()
+    }
+
+
+@cache
+def validator(profile: Profile, schema: str) -> Any:
+    """The compiled schema of this name: an object with `is_valid` and `iter_errors`."""
+    root = {**document(profile), "$ref": f"#/$defs/{schema}"}
+    try:
+        from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - takes 15 ms to import
+    except ImportError:  # no wheel for this platform: the pure Python validator gives the same verdicts
+        import jsonschema  # noqa: PLC0415
+
+        checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+        return jsonschema.Draft202012Validator(root, format_checker=checker)
+    return Draft202012Validator(root, validate_formats=True)

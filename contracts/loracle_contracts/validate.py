@@ -1,0 +1,137 @@
+"""The verdict: payload in, every violation out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from loracle_contracts import spec
+from loracle_contracts.explain import LIMIT, explain
+from loracle_contracts.headers import header_violations
+from loracle_contracts.parse import MAX_BODY, Parsed, ParseFault, parse, parse_fast
+from loracle_contracts.query import parse_query
+from loracle_contracts.verdict import Part, Profile, Verdict
+
+if TYPE_CHECKING:
+    from loracle_contracts.verdict import Violation
+
+__all__ = ["validate"]
+
+_PARTS: tuple[Part, ...] = ("request", "query", "headers", "response", "error")
+
+
+def validate(
+    data: bytes | str | Mapping[str, Any] | list[Any],
+    operation: str = "createSubjectTraining",
+    profile: Profile = "strict",
+    part: Part = "request",
+    limit: int | None = LIMIT,
+) -> Verdict:
+    """What the contract says of one payload, with all violations.
+
+    `data` is JSON text (then every violation has a line and a column) or a value that was parsed
+    already; for `part="query"` the raw query string, for `part="headers"` the request's headers.
+    `operation` is an operationId, `part` what of it is judged: the request body, the query, the
+    headers, the body of a 200 answer, or the envelope of an error. At most `limit` violations are
+    listed (None: all); the verdict says where it was cut.
+
+    Raises ValueError for an unknown operation, profile or part, or where the operation has no such
+    part; TypeError where `data` is neither text nor a JSON value.
+
+    >>> verdict = validate('{"name": ""}')
+    >>> [violation.rule for violation in verdict.violations][:2]
+    ['base_model.required', 'components.required']
+    """
+    schema = _schema(operation, profile, part)
+    if part == "headers":
+        found = header_violations(cast("Mapping[str, str]", data), operation, profile)
+        return Verdict(operation, profile, part, tuple(found))
+    if part == "query":
+        if not isinstance(data, (bytes, str)):
+            raise TypeError("a query is judged as its raw text")
+        value, faults = parse_query(data, spec.operations()[operation])
+        found = [*faults, *explain(profile, schema, value, in_="query")]
+        return Verdict(operation, profile, part, tuple(found), value)
+    if isinstance(data, (bytes, str)):
+        return _judge_text(data, operation, profile, part, schema, limit)
+    return _judge_text(_dumped(data), operation, profile, part, schema, limit, positions=False)
+
+
+def _judge_text(
+    data: bytes | str,
+    operation: str,
+    profile: Profile,
+    part: Part,
+    schema: str,
+    limit: int | None,
+    *,
+    positions: bool = True,
+) -> Verdict:
+    if len(data) > MAX_BODY:
+        return _too_large(data, operation, profile, part, schema)
+    if isinstance(data, bytes):
+        try:
+            value = parse_fast(data)
+        except ValueError:
+            parsed = parse(data)
+        else:
+            if spec.validator(profile, schema).is_valid(value):
+                return Verdict(operation, profile, part, (), value, data.decode())
+            parsed = Parsed(data.decode(), value)
+    else:
+        parsed = parse(data)
+    violations: list[Violation] = explain(
+        profile,
+        schema,
+        parsed.value,
+        text=parsed.text,
+        faults=parsed.faults,
+        complete=parsed.complete,
+        limit=limit,
+        positions=positions,
+    )
+    truncated = limit is not None and len(violations) > limit
+    return Verdict(
+        operation,
+        profile,
+        part,
+        tuple(violations[:limit]),
+        parsed.value if parsed.complete else None,
+        parsed.text if positions else None,
+        truncated,
+    )
+
+
+def _schema(operation: str, profile: Profile, part: Part) -> str:
+    known = spec.operations().get(operation)
+    if known is None:
+        raise ValueError(f"no operation {operation!r}; the contract has {', '.join(spec.operations())}")
+    if profile not in spec.PROFILES:
+        raise ValueError(f"no profile {profile!r}; there are {', '.join(spec.PROFILES)}")
+    if part not in _PARTS:
+        raise ValueError(f"no part {part!r}; there are {', '.join(_PARTS)}")
+    if part in ("error", "headers"):
+        return "Error"
+    schema = {"request": known.request, "query": known.query, "response": known.response}[part]
+    if schema is None:
+        raise ValueError(f"{operation} has no {part} to judge")
+    return schema
+
+
+def _dumped(data: Any) -> str:
+    try:
+        return json.dumps(data, ensure_ascii=False)
+    except RecursionError:
+        # Deeper than any limit here; the parser needs only its beginning to say so.
+        return "[" * 1000
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"not a JSON value: {error}") from None
+
+
+def _too_large(data: bytes | str, operation: str, profile: Profile, part: Part, schema: str) -> Verdict:
+    head = data[:80]
+    text = head.decode("utf-8", "replace") if isinstance(head, bytes) else head
+    fault = ParseFault("json.size", (), 0, len(text))
+    found = explain(profile, schema, None, text=text, faults=[fault], complete=False)
+    return Verdict(operation, profile, part, tuple(found))
