@@ -40,9 +40,9 @@ def derive() -> dict[Path, bytes]:
         files[SPEC / f"openapi-{name}.json"] = _json(document)
         files[SPEC / f"validation-{name}.json"] = _json(validation)
         files[SPEC / f"openapi-{name}-3.0.json"] = _json(compat30(document))
-    files[SPEC / "openapi-strict.yaml"] = yaml.safe_dump(
-        strict, sort_keys=False, allow_unicode=True, width=100
-    ).encode()
+        files[SPEC / f"openapi-{name}.yaml"] = yaml.safe_dump(
+            document, sort_keys=False, allow_unicode=True, width=100
+        ).encode()
     files[SPEC / "rules.json"] = _json(tables)
     files[SPEC / "operations.json"] = _json(operation_table(strict))
     files[SPEC / "errors.json"] = _json(

@@ -41,7 +41,9 @@ def lints(payload: Any, *, text: str | None, operation: str, profile: Profile) -
     for rule_id, path in found:
         rule = spec.rules(profile)[rule_id]
         place = places.get(path)
-        line, column = line_and_column(text, place.start) if text is not None and place else (None, None)
+        # Of a missing member the enclosing object counts.
+        start = (place or places[path[:-1]]).start if text is not None else 0
+        line, column = line_and_column(text, start) if text is not None else (None, None)
         out.append(
             Violation(
                 in_="body",

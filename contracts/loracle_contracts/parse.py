@@ -254,7 +254,9 @@ class _Scanner:
         self.parsed.faults.append(ParseFault(rule, tuple(self.path), start, end))
 
     def _fatal(self, rule: str, at: int) -> Any:
-        self._note(rule, at, min(at + 1, len(self.text)))
+        # A syntax error is the text's, not a member's: what the place would have held is not known.
+        path = () if rule == "json.syntax" else tuple(self.path)
+        self.parsed.faults.append(ParseFault(rule, path, at, min(at + 1, len(self.text))))
         raise _Fatal
 
 

@@ -98,7 +98,7 @@ def validator(profile: Profile, schema: str) -> Any:
     root = {**document(profile), "$ref": f"#/$defs/{schema}"}
     try:
         from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - takes 15 ms to import
-    except ImportError:  # no wheel for this platform: the pure Python validator gives the same verdicts
+    except ImportError:  # no wheel for this platform: pure Python, the same verdicts on requests
         import jsonschema  # noqa: PLC0415
 
         checker = jsonschema.Draft202012Validator.FORMAT_CHECKER

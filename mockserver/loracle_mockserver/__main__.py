@@ -1,0 +1,5 @@
+"""`python -m loracle_mockserver` is the command `loracle`."""
+
+from loracle_mockserver.cli import main
+
+main(prog_name="loracle")

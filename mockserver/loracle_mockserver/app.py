@@ -1,0 +1,127 @@
+"""The FastAPI app behind the contract's operations: documents and the control API."""
+
+from __future__ import annotations
+
+import secrets
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi_offline import FastAPIOffline
+from loracle_contracts import spec
+from loracle_mockserver.engine import Engine
+from loracle_mockserver.message import error_reply
+
+__all__ = ["document_app"]
+
+
+class _Forbidden(Exception):  # noqa: N818 - becomes a 403, never seen as an exception
+    """The control API was called from afar without the admin token."""
+
+
+def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) -> FastAPI:
+    """The app for /docs, /openapi.json, /openapi.yaml and /_mock/.
+
+    Where the server listens on other than a loopback address (`is_public`), all of /_mock/ but health
+    wants the header `Authorization: Bearer <admin token>`; without a token it is closed.
+    """
+    app = FastAPIOffline(
+        title="loracle mock",
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        swagger_ui_parameters={"tryItOutEnabled": True},
+    )
+    document = spec.read(f"openapi-{engine.profile}.json")
+    # The shipped contract, not one that FastAPI would derive from the control API's routes.
+    app.openapi = lambda: _parsed(document)  # type: ignore[method-assign]
+    guard = Depends(_guard(admin_token, is_public=is_public))
+
+    @app.exception_handler(_Forbidden)
+    async def forbidden(_: Request, __: Exception) -> Response:
+        reply = error_reply(
+            "API_NOT_ALLOWED",
+            "The control API is open on loopback only; send the admin token as 'Authorization: Bearer <token>'.",
+        )
+        return Response(reply.body, reply.status, media_type="application/json")
+
+    @app.exception_handler(404)
+    @app.exception_handler(405)
+    async def unknown(request: Request, error: Any) -> Response:
+        reason = "API_NOT_FOUND" if error.status_code == 404 else "METHOD_NOT_ALLOWED"
+        reply = error_reply(reason, f"{request.method} {request.url.path}: no such page of the mock.")
+        return Response(reply.body, reply.status, error.headers, "application/json")
+
+    @app.get("/openapi.yaml", include_in_schema=False)
+    async def openapi_yaml() -> Response:
+        return Response(spec.read(f"openapi-{engine.profile}.yaml"), media_type="application/yaml")
+
+    @app.get("/_mock/health")
+    async def health() -> dict[str, Any]:
+        return {
+            "status": "ready",
+            "version": version("loracle"),
+            "profile": engine.profile,
+            "seed": engine.seed,
+            "namespaces": len(engine.store.namespaces),
+            "tasks": sum(1 for _ in engine.store.tasks()),
+            "tasks_dropped": engine.store.dropped_tasks,
+            "namespaces_dropped": engine.store.dropped_namespaces,
+            "requests": engine.journal.total,
+            "requests_dropped": engine.journal.dropped,
+        }
+
+    @app.post("/_mock/reset", dependencies=[guard])
+    async def reset() -> dict[str, str]:
+        engine.reset()
+        return {"status": "reset"}
+
+    @app.get("/_mock/requests", dependencies=[guard])
+    async def requests(
+        operation: str | None = None,
+        status: int | None = None,
+        namespace: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    ) -> Response:
+        entries = [
+            entry.as_dict()
+            for entry in engine.journal
+            if (operation is None or entry.operation == operation)
+            and (status is None or entry.status == status)
+            and (namespace is None or entry.namespace == namespace)
+        ]
+        return JSONResponse(
+            {"total": engine.journal.total, "dropped": engine.journal.dropped, "requests": entries[-limit:]}
+        )
+
+    @app.get("/_mock/tasks", dependencies=[guard])
+    async def tasks(namespace: str | None = None) -> Response:
+        return JSONResponse(
+            {
+                "tasks": [
+                    {"namespace": owner, **task.as_summary()}
+                    for owner, task in engine.store.tasks()
+                    if namespace is None or owner == namespace
+                ]
+            }
+        )
+
+    return app
+
+
+def _guard(admin_token: str | None, *, is_public: bool) -> Any:
+    async def check(request: Request) -> None:
+        if not is_public:
+            return
+        sent = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if admin_token is None or not secrets.compare_digest(sent.encode(), admin_token.encode()):
+            raise _Forbidden
+
+    return check
+
+
+def _parsed(document: bytes) -> dict[str, Any]:
+    import json  # noqa: PLC0415
+
+    return dict(json.loads(document))

@@ -1,0 +1,112 @@
+"""The contract's operations as an ASGI app, with everything else behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from loracle_mockserver.engine import MAX_HEADERS, Engine
+from loracle_mockserver.message import Reply, Request
+
+__all__ = ["MockApp"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_OURS = ("/_mock", "/docs", "/openapi.", "/static-offline-docs")
+
+
+class MockApp:
+    """An ASGI app over an engine. Documents and the control API are built when first asked for."""
+
+    def __init__(self, engine: Engine, *, admin_token: str | None = None, is_public: bool = False) -> None:
+        self.engine = engine
+        self._admin_token = admin_token
+        self._is_public = is_public
+        self._documents: Any = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if path.startswith(_OURS) and (path.startswith("/openapi.") or _is_below(path)):
+            await self._document_app()(scope, receive, send)
+            return
+        request = Request(
+            scope["method"], path, scope["query_string"], scope["headers"], b"", scope.get("scheme", "http")
+        )
+        reply = await self._reply(request, receive)
+        if reply is None:
+            return
+        if reply.delay:
+            await asyncio.sleep(reply.delay)
+        body = reply.body
+        headers = [*reply.headers, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _reply(self, request: Request, receive: Receive) -> Reply | None:
+        """The engine's answer, or None where the client went away in mid-request."""
+        engine = self.engine
+        size = len(request.path) + len(request.query)
+        length = 0
+        for name, value in request.headers:
+            size += len(name) + len(value) + 4
+            if name == b"content-length":
+                length = int(value)
+        if size > MAX_HEADERS:
+            return engine.refuse_headers(request)
+        limit = engine.limit(request)
+        if length > (limit or engine.limit(Request("POST", request.path))):
+            return engine.refuse_body(request)
+        if limit:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body = message.get("body", b"")
+            if message.get("more_body"):
+                chunks, read = [body], len(body)
+                while message.get("more_body"):
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    chunks.append(message.get("body", b""))
+                    read += len(chunks[-1])
+                    if read > limit:
+                        return engine.refuse_body(request)
+                body = b"".join(chunks)
+            if len(body) > limit:
+                return engine.refuse_body(request)
+            request.body = body
+        return engine.handle(request)
+
+    def _document_app(self) -> Any:
+        if self._documents is None:
+            # FastAPI takes a third of a second to import, which a mock that is never looked at
+            # need not pay.
+            from loracle_mockserver.app import document_app  # noqa: PLC0415
+
+            self._documents = document_app(self.engine, self._admin_token, is_public=self._is_public)
+        return self._documents
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _is_below(path: str) -> bool:
+    """Whether the path is one of ours, or below it, and not one that only begins alike."""
+    return any(path == ours or path.startswith(f"{ours}/") for ours in _OURS)

@@ -1,0 +1,73 @@
+"""A bounded record of what was asked and what was answered. Credentials never enter it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["Entry", "Journal"]
+
+MAX_ENTRIES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request and its answer. `rules` are the violated rules of the profile in force,
+    `strict_rules` those that only strict forbids.
+    """
+
+    n: int
+    namespace: str | None
+    operation: str | None
+    method: str
+    path: str
+    status: int
+    reason: str | None
+    fault: str | None
+    rules: tuple[str, ...]
+    strict_rules: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as JSON."""
+        return asdict(self)
+
+
+class Journal:
+    """The latest entries; older ones are dropped and counted."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
+        self.total = 0
+
+    @property
+    def dropped(self) -> int:
+        """How many entries were dropped."""
+        return self.total - len(self._entries)
+
+    def add(  # noqa: PLR0913 - one argument per column
+        self,
+        namespace: str | None,
+        operation: str | None,
+        method: str,
+        path: str,
+        status: int,
+        reason: str | None,
+        fault: str | None = None,
+        rules: tuple[str, ...] = (),
+        strict_rules: tuple[str, ...] = (),
+    ) -> None:
+        """Adds one entry."""
+        self.total += 1
+        self._entries.append(
+            Entry(self.total, namespace, operation, method, path, status, reason, fault, rules, strict_rules)
+        )
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(tuple(self._entries))
+
+    def reset(self) -> None:
+        """Forgets everything."""
+        self._entries.clear()
+        self.total = 0

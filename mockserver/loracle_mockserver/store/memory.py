@@ -1,0 +1,110 @@
+"""Keeps everything in memory, bounded: the oldest goes first, and is counted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from loracle_contracts import task_id
+from loracle_mockserver.tasks import Task
+
+__all__ = ["MemoryStore", "Namespace"]
+
+MAX_TASKS = 10_000
+MAX_NAMESPACES = 1_000
+MAX_UPLOADS = 10_000
+
+
+class Namespace:
+    """The world of one API key."""
+
+    __slots__ = ("_names", "fault_counts", "id", "tasks", "uploads")
+
+    def __init__(self, namespace_id: str) -> None:
+        self.id = namespace_id
+        self.tasks: dict[str, Task] = {}
+        self.uploads = 0
+        self.fault_counts: dict[int, int] = {}
+        # (operation, name) -> [created, still kept]
+        self._names: dict[tuple[str, str], list[int]] = {}
+
+    def create(self, seed: int, operation: str, name: str, created_at: int, body: bytes) -> Task:
+        """Adds a task; its id depends on the seed, the operation, the name and the earlier ones of that name."""
+        counts = self._names.setdefault((operation, name), [0, 0])
+        task = Task(task_id(seed, operation, name, counts[0]), operation, name, created_at, body)
+        counts[0] += 1
+        counts[1] += 1
+        self.tasks[task.id] = task
+        return task
+
+    def drop_oldest(self) -> None:
+        """Forgets the oldest task, and a name's count with the last task of that name."""
+        task = self.tasks.pop(next(iter(self.tasks)))
+        counts = self._names[task.operation, task.name]
+        counts[1] -= 1
+        if not counts[1]:
+            del self._names[task.operation, task.name]
+
+
+class MemoryStore:
+    """All namespaces of one server, in the order in which they appeared."""
+
+    def __init__(self) -> None:
+        self.namespaces: OrderedDict[str, Namespace] = OrderedDict()
+        self.dropped_tasks = 0
+        self.dropped_namespaces = 0
+        self._tasks = 0
+        self._uploads: OrderedDict[str, None] = OrderedDict()
+        self._order: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def namespace(self, key: str) -> Namespace:
+        """The namespace of an API key, made at its first use.
+
+        It is named by the first 12 hex digits of the key's SHA-256, never by the key.
+        """
+        namespace_id = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        found = self.namespaces.get(namespace_id)
+        if found is None:
+            found = self.namespaces[namespace_id] = Namespace(namespace_id)
+            if len(self.namespaces) > MAX_NAMESPACES:
+                _, oldest = self.namespaces.popitem(last=False)
+                self._tasks -= len(oldest.tasks)
+                for task in oldest.tasks:
+                    del self._order[oldest.id, task]
+                self.dropped_namespaces += 1
+        return found
+
+    def holds(self, namespace: Namespace) -> bool:
+        """Whether the namespace was not dropped meanwhile."""
+        return self.namespaces.get(namespace.id) is namespace
+
+    def create(
+        self, namespace: Namespace, seed: int, operation: str, name: str, created_at: int, body: bytes
+    ) -> Task:
+        """Adds a task to a namespace; where the store is full, the oldest task of all goes."""
+        task = namespace.create(seed, operation, name, created_at, body)
+        self._order[namespace.id, task.id] = None
+        self._tasks += 1
+        if self._tasks > MAX_TASKS:
+            (oldest, _), _ = self._order.popitem(last=False)
+            self.namespaces[oldest].drop_oldest()
+            self._tasks -= 1
+            self.dropped_tasks += 1
+        return task
+
+    def expect_upload(self, file: str) -> None:
+        """Notes that a file of this name may be uploaded."""
+        self._uploads[file] = None
+        if len(self._uploads) > MAX_UPLOADS:
+            self._uploads.popitem(last=False)
+
+    def expects_upload(self, file: str) -> bool:
+        """Whether an upload URL for this file was handed out."""
+        return file in self._uploads
+
+    def tasks(self) -> Iterator[tuple[str, Task]]:
+        """All tasks with the ids of their namespaces."""
+        for namespace in self.namespaces.values():
+            for task in namespace.tasks.values():
+                yield namespace.id, task
