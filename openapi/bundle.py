@@ -56,7 +56,7 @@ def _localise(node: Json, file: str, root: Path) -> Json:
         return [_localise(item, file, root) for item in node]
     if not isinstance(node, dict):
         return node
-    out = {}
+    out: dict[str, Json] = {}
     for key, value in node.items():
         if key == "$ref" and isinstance(value, str):
             if "#" not in value:

@@ -38,7 +38,8 @@ def contract_page(page: str, rules: dict[str, Json], document: dict[str, Json]) 
 
 
 def _place(place: dict[str, Json]) -> str:
-    return place["schema"] + place["pointer"].replace("/properties", "").replace("/items", "/*")
+    pointer: str = place["pointer"]
+    return str(place["schema"]) + pointer.replace("/properties", "").replace("/items", "/*")
 
 
 def _cell(text: str) -> str:

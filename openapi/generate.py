@@ -66,6 +66,7 @@ def _obsolete(files: dict[Path, bytes]) -> list[Path]:
 
 
 def main() -> int:
+    """Runs the command; answers the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is stale")
     check = parser.parse_args().check

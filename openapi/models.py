@@ -35,7 +35,7 @@ _FLAGS = [
     "--type-mappings", "uuid=string", "uri=string",
     # 512.0 is an integer in JSON Schema; true and "512" are not.
     "--import-overrides",
-    json.dumps({"StrictInt": "loracle_contracts.strict_types", "StrictFloat": "loracle_contracts.strict_types"}),
+    json.dumps(dict.fromkeys(("StrictInt", "StrictFloat"), "loracle_contracts.strict_types")),
     # The generator drops conditions on values; the base class carries the one there is.
     "--base-class-map",
     json.dumps({"SubjectExpertSetting": "loracle_contracts.strict_types.PriorPreservation"}),
@@ -57,13 +57,21 @@ def models(document: dict[str, Json]) -> bytes:
         source, target = Path(folder, "contract.json"), Path(folder, "_models.py")
         source.write_text(text, encoding="utf-8")
         subprocess.run(
-            [sys.executable, "-m", "datamodel_code_generator", f"--input={source}", f"--output={target}", *_FLAGS],
+            [
+                sys.executable,
+                "-m",
+                "datamodel_code_generator",
+                f"--input={source}",
+                f"--output={target}",
+                *_FLAGS,
+            ],
             check=True,
             cwd=folder,
         )
         code = _annotated(target.read_text(encoding="utf-8"))
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return f"# Derived from the contract by openapi/generate.py; do not edit.\n# schemas: {digest}\n{code}".encode()
+    header = f"# Derived from the contract by openapi/generate.py; do not edit.\n# schemas: {digest}\n"
+    return (header + code).encode()
 
 
 def _prepare(node: Json) -> Json:

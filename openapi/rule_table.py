@@ -37,7 +37,7 @@ def _collect(node: Json, name: str, pointer: str, definitions: Json, table: dict
                 _add(node, keyword, node[keyword], name, pointer, table)
     for member in node.get("required", ()):
         child = node.get("properties", {}).get(member)
-        if child is not None and "if" != pointer.rpartition("/")[2]:
+        if child is not None and pointer.rpartition("/")[2] != "if":
             target = definitions[child["$ref"].rpartition("/")[2]] if "$ref" in child else child
             if "x-rule" in target:
                 _add(target, "required", member, name, f"{pointer}/properties/{member}", table)

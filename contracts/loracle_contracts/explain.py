@@ -61,7 +61,9 @@ def explain(
         failures = [failure for failure in bounded if failure.path not in bad or failure.member is not None]
         plain = {failure.path for failure in failures if failure.keyword not in ("then", "required")}
         # A member of the wrong type breaks its own rule; the condition that asks for it adds nothing.
-        failures = [failure for failure in failures if not (failure.keyword == "then" and failure.path in plain)]
+        failures = [
+            failure for failure in failures if not (failure.keyword == "then" and failure.path in plain)
+        ]
         places = locate(text, [failure.path for failure in failures]) if text is not None else {}
         found.extend(
             _of_failure(failure, value, text, places, profile, in_, positions=positions)
@@ -87,7 +89,8 @@ def _failures(profile: Profile, schema: str, value: Any, *, is_small: bool) -> I
     document = spec.document(profile)
     seen: set[tuple[tuple[str | int, ...], str]] = set()
     for error in validator.iter_errors(value):
-        path = tuple(getattr(error, "instance_path", None) or getattr(error, "absolute_path", ()))
+        # jsonschema, the fallback, has other names for the same two paths.
+        path = tuple(error.absolute_path if hasattr(error, "absolute_path") else error.instance_path)
         schema_path = getattr(error, "absolute_schema_path", None) or error.schema_path
         for failure in _read(path, list(schema_path), value, document):
             key = (failure.path, failure.rule)

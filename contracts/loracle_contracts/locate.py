@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from json.scanner import make_scanner
 from typing import Any, NamedTuple
 
@@ -84,7 +84,7 @@ def _walk(text: str, at: int, wanted: _Branch, path: Path, found: dict[Path, Pla
         key = at
         step: str | int = index
         if in_object:
-            step, at = scanstring(text, at + 1, False)  # noqa: FBT003 - the C function takes no names
+            step, at = scanstring(text, at + 1, False)
             at = _COLON(text, at).end()  # type: ignore[union-attr]
         branch = wanted.get(step)
         if branch is None:

@@ -12,8 +12,8 @@ import math
 import re
 from dataclasses import dataclass, field
 from json import JSONDecodeError
-from json.decoder import scanstring
-from typing import Any
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from typing import Any, NoReturn
 
 import orjson
 
@@ -30,7 +30,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT64, _UINT64 = -(2**63), 2**64 - 1
 
 
-class Doubtful(ValueError):
+class DoubtfulError(ValueError):
     """The fast path could not prove that the body is strict JSON."""
 
 
@@ -62,26 +62,23 @@ class Parsed:
 def parse_fast(data: bytes) -> Any:
     """The value of a body that is proven to be strict JSON.
 
-    Raises ValueError (orjson's, or Doubtful) where there is no proof; `parse` then says why.
+    Raises ValueError (orjson's, or DoubtfulError) where there is no proof; `parse` then says why.
     """
     value = orjson.loads(data)
     # orjson keeps the last of two equal keys. Each member needs one colon and every other colon
     # stands inside a string, so equal counts prove that no member was dropped - unless an escaped
     # colon (\u003a) appears in the output only.
     if data.count(b":") != orjson.dumps(value).count(b":") or b"\\u003" in data:
-        raise Doubtful
+        raise DoubtfulError
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise Doubtful
+        raise DoubtfulError
     return value
 
 
 def parse(data: bytes | str) -> Parsed:
     """The value of a JSON text with every fault. Never raises on bad input, whatever it holds."""
     faults: list[ParseFault] = []
-    if isinstance(data, bytes):
-        text = _decode(data, faults)
-    else:
-        text = data
+    text = _decode(data, faults) if isinstance(data, bytes) else data
     if text.startswith("\ufeff"):
         faults.append(ParseFault("json.byte_order_mark", (), 0, 1, "a byte order mark"))
     parsed = Parsed(text, faults=faults)
@@ -168,14 +165,15 @@ class _Scanner:
                 return 0, constant.end()
             return _CONSTANTS[constant.group()], constant.end()
         number = _NUMBER.match(self.text, at)
-        if number:
-            return self._number(number), number.end()
-        return self._fatal("json.syntax", at)
+        if not number:
+            self._fatal("json.syntax", at)
+        return self._number(number), number.end()
 
     def _open(self, at: int, character: str) -> tuple[Any, int]:
         if len(self.containers) >= MAX_DEPTH:
             self._fatal("json.depth", at)
         inside = self._skip(at + 1)
+        empty: dict[str, Any] | list[Any]
         closing, empty = ("}", {}) if character == "{" else ("]", [])
         if self.text[inside : inside + 1] == closing:
             return empty, inside + 1
@@ -225,7 +223,7 @@ class _Scanner:
 
     def _string(self, at: int) -> tuple[str, int]:
         try:
-            value, end = scanstring(self.text, at + 1, True)  # noqa: FBT003 - the C function takes no names
+            value, end = scanstring(self.text, at + 1, True)
         except JSONDecodeError as error:
             self._fatal("json.syntax", error.pos)
         if _SURROGATE.search(value):
@@ -253,7 +251,7 @@ class _Scanner:
     def _note(self, rule: str, start: int, end: int) -> None:
         self.parsed.faults.append(ParseFault(rule, tuple(self.path), start, end))
 
-    def _fatal(self, rule: str, at: int) -> Any:
+    def _fatal(self, rule: str, at: int) -> NoReturn:
         # A syntax error is the text's, not a member's: what the place would have held is not known.
         path = () if rule == "json.syntax" else tuple(self.path)
         self.parsed.faults.append(ParseFault(rule, path, at, min(at + 1, len(self.text))))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
+
 from loracle_contracts import spec
 from loracle_mockserver.engine import Engine
 from loracle_mockserver.message import error_reply
@@ -42,7 +43,7 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
     async def forbidden(_: Request, __: Exception) -> Response:
         reply = error_reply(
             "API_NOT_ALLOWED",
-            "The control API is open on loopback only; send the admin token as 'Authorization: Bearer <token>'.",
+            "The control API is open on loopback only; send 'Authorization: Bearer <admin token>'.",
         )
         return Response(reply.body, reply.status, media_type="application/json")
 

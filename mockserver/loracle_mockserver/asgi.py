@@ -29,6 +29,7 @@ class MockApp:
         self._documents: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one ASGI connection."""
         if scope["type"] != "http":
             await self._other(scope, receive, send)
             return

@@ -60,9 +60,11 @@ def main(context: click.Context) -> None:
     help="A fault plan in YAML: what is to fail, and when.",
 )
 @click.option(
-    "--admin-token", envvar="LORACLE_ADMIN_TOKEN", help="Opens /_mock/ where --host is not a loopback address."
+    "--admin-token",
+    envvar="LORACLE_ADMIN_TOKEN",
+    help="Opens /_mock/ where --host is not a loopback address.",
 )
-def serve(  # noqa: PLR0913 - one argument per option
+def serve(
     host: str,
     port: int,
     profile: Any,

@@ -95,7 +95,9 @@ class Engine:
 
     def refuse_headers(self, request: Request) -> Reply:
         """The answer to headers of more than MAX_HEADERS bytes."""
-        return self._done(None, request, error_reply("HEADERS_TOO_LARGE", headers=((b"connection", b"close"),)))
+        return self._done(
+            None, request, error_reply("HEADERS_TOO_LARGE", headers=((b"connection", b"close"),))
+        )
 
     def refuse_body(self, request: Request) -> Reply:
         """The answer to a body over the limit, of which not all was read."""
@@ -177,7 +179,9 @@ class Engine:
     def _requested_fault(self, call: Call) -> Fault | None:
         for name, value in call.request.headers:
             if name == b"x-loracle-fault":
-                return fault_by_name(value.decode("latin-1").strip(), call.operation, "the header X-Loracle-Fault")
+                return fault_by_name(
+                    value.decode("latin-1").strip(), call.operation, "the header X-Loracle-Fault"
+                )
             if name == b"prefer":
                 fault = preferred_fault(value.decode("latin-1"), call.operation)
                 if fault is not None:
@@ -213,7 +217,10 @@ class Engine:
         rule = content_type_rule(content_type.decode("latin-1"))
         got = content_type.decode("latin-1") or "nothing"
         if rule is None and content_encoding:
-            rule, got = content_encoding_rule(content_encoding.decode("latin-1")), content_encoding.decode("latin-1")
+            rule, got = (
+                content_encoding_rule(content_encoding.decode("latin-1")),
+                content_encoding.decode("latin-1"),
+            )
         if rule is not None:
             violation = header_violation(rule, got, self.profile)
             call.rules = (rule,)

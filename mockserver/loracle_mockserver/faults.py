@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from loracle_contracts import spec
 from loracle_mockserver.store import Namespace
 
@@ -25,7 +26,7 @@ class FaultPlanError(ValueError):
 
 
 class UnknownFaultError(ValueError):
-    """A request asked for a failure that its operation does not document; `known` lists what it could ask for."""
+    """A request asked for a failure that its operation does not document; `known` lists the others."""
 
     def __init__(self, message: str, known: list[str]) -> None:
         super().__init__(message)
@@ -112,7 +113,7 @@ class FaultPlan:
             raise FaultPlanError(f"{origin}: a fault plan is a mapping with the list 'faults'")
         unknown = set(document) - {"faults"}
         if unknown:
-            raise FaultPlanError(f"{origin}: unknown key {sorted(unknown)[0]!r} beside 'faults'")
+            raise FaultPlanError(f"{origin}: unknown key {min(map(str, unknown))!r} beside 'faults'")
         rules = [_rule(rule, f"{origin}: faults[{index}]") for index, rule in enumerate(document["faults"])]
         return cls(tuple(rules))
 
@@ -211,7 +212,9 @@ def _check_effect(rule: dict[str, Any], place: str) -> None:
         raise FaultPlanError(f"{place}: the contract knows no error {reason!r}{hint}")
     statuses = sorted({int(s) for operation in spec.operations().values() for s in operation.errors})
     if "status" in rule and (type(rule["status"]) is not int or rule["status"] not in statuses):
-        raise FaultPlanError(f"{place}: {rule['status']!r} is no documented error status; those are {statuses}")
+        raise FaultPlanError(
+            f"{place}: {rule['status']!r} is no documented error status; those are {statuses}"
+        )
     delay = rule.get("delay", 0)
     if type(delay) not in (int, float) or not 0 <= delay <= MAX_DELAY:
         raise FaultPlanError(f"{place}: delay is 0 to {MAX_DELAY:g} seconds, not {delay!r}")

@@ -31,7 +31,7 @@ def _create(engine: Engine, call: Call) -> Reply:
     return Reply(200, b'{"task_id":"%b"}' % task.id.encode(), [_JSON])
 
 
-def _state(engine: Engine, call: Call) -> Reply:
+def _state(_engine: Engine, call: Call) -> Reply:
     task_id = call.value["task_id"]
     task = _namespace(call).tasks.get(task_id)
     created_by = {"getSubjectTraining": "createSubjectTraining", "getStyleTraining": "createStyleTraining"}
@@ -40,7 +40,7 @@ def _state(engine: Engine, call: Call) -> Reply:
     return json_reply(task.as_state())
 
 
-def _list(engine: Engine, call: Call) -> Reply:
+def _list(_engine: Engine, call: Call) -> Reply:
     kind = call.value.get("task_type")
     newest_first = reversed(_namespace(call).tasks.values())
     tasks = (task for task in newest_first if kind is None or task.type == kind)
@@ -78,7 +78,7 @@ def _upload(engine: Engine, call: Call) -> Reply:
     return Reply(200)
 
 
-def _models(engine: Engine, call: Call) -> Reply:
+def _models(_engine: Engine, _call: Call) -> Reply:
     # No training has ended yet in this world, so no model was trained, and the mock serves no others.
     return json_reply({"models": [], "pagination": {"next_cursor": ""}})
 

@@ -14,8 +14,10 @@ MAX_ENTRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and its answer. `rules` are the violated rules of the profile in force,
-    `strict_rules` those that only strict forbids.
+    """One request and its answer.
+
+    `rules` are the violated rules of the profile in force, `strict_rules` those that only strict
+    forbids.
     """
 
     n: int
@@ -46,7 +48,7 @@ class Journal:
         """How many entries were dropped."""
         return self.total - len(self._entries)
 
-    def add(  # noqa: PLR0913 - one argument per column
+    def add(
         self,
         namespace: str | None,
         operation: str | None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
 from loracle_contracts import spec
 
 __all__ = ["Reply", "Request", "error_reply", "json_reply"]

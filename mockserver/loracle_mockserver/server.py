@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 import uvicorn
+
 from loracle_mockserver.asgi import MockApp
 
 __all__ = ["bind", "is_loopback", "serve"]

@@ -30,7 +30,7 @@ class Namespace:
         self._names: dict[tuple[str, str], list[int]] = {}
 
     def create(self, seed: int, operation: str, name: str, created_at: int, body: bytes) -> Task:
-        """Adds a task; its id depends on the seed, the operation, the name and the earlier ones of that name."""
+        """Adds a task; its id counts the earlier ones of that operation and name."""
         counts = self._names.setdefault((operation, name), [0, 0])
         task = Task(task_id(seed, operation, name, counts[0]), operation, name, created_at, body)
         counts[0] += 1
