@@ -35,7 +35,7 @@ _FLAGS = [
     "--type-mappings", "uuid=string", "uri=string",
     # 512.0 is an integer in JSON Schema; true and "512" are not.
     "--import-overrides",
-    json.dumps(dict.fromkeys(("StrictInt", "StrictFloat"), "loracle_contracts.strict_types")),
+    json.dumps(dict.fromkeys(("StrictInt", "StrictFloat", "MISSING"), "loracle_contracts.strict_types")),
     # The generator drops conditions on values; the base class carries the one there is.
     "--base-class-map",
     json.dumps({"SubjectExpertSetting": "loracle_contracts.strict_types.PriorPreservation"}),

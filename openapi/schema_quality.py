@@ -100,7 +100,7 @@ def _union_problems(node: dict[str, Json], document: dict[str, Json]) -> Iterato
     if sorted(mapping.values()) != sorted(map(str, variants)):
         yield "the mapping of the discriminator and the variants of oneOf differ"
     for value, reference in mapping.items():
-        variant = resolve(reference, document)
+        variant = resolve(reference, document) or {}
         name = reference.rpartition("/")[2]
         if tag not in variant.get("required", ()):
             yield f"the variant {name} does not require the tag {tag}"

@@ -77,17 +77,21 @@ DEFECTS = [
         (f"{SCHEMAS}UploadTarget/properties/upload_url", "the example is refused"),
         (),
     ),
-    (
-        "leftover nullable",
-        _set(f"{SCHEMAS}ClassPrompt/nullable", value=True),
-        (f"{SCHEMAS}ClassPrompt", "the keyword nullable"),
-        (),
+    *(
+        (
+            f"misspelt keyword {word}",
+            _set(f"{SCHEMAS}ClassPrompt/{word}", 5),
+            (f"{SCHEMAS}ClassPrompt", word),
+            (),
+        )
+        for word in ("nullable", "maxlength", "example")
     ),
-    (
-        "misspelt keyword",
-        _set(f"{SCHEMAS}TaskName/maxlength", 5),
-        (f"{SCHEMAS}TaskName", "the keyword maxlength"),
-        (),
+    *(
+        (f"misspelt {place}", plant, (f"{SUBJECT}:", words), ())
+        for place, plant, words in [
+            ("field, which only the library sees", _set(f"{SUBJECT}/sumary", "x"), "'sumary' was unexpected"),
+            ("tag", _add(f"{SUBJECT}/tags", "trainings"), "the tag trainings is not declared"),
+        ]
     ),
     (
         "broken reference",
@@ -240,36 +244,26 @@ DEFECTS = [
         ]
     ),
     *(
-        (f"no {bound}", _remove(f"{SCHEMAS}{place}"), (f"{SCHEMAS}{place.rpartition('/')[0]}", words), ())
-        for bound, place, words in [
-            ("lower bound", "Width/minimum", "no lower bound"),
-            ("lower bound", "LearningRate/exclusiveMinimum", "no lower bound"),
-            ("upper bound", "Model/properties/id/maximum", "no upper bound"),
+        (f"no {bound} bound", _remove(place), (place.rpartition("/")[0], f"no {bound} bound"), ())
+        for bound, place in [
+            ("lower", f"{SCHEMAS}Width/minimum"),
+            ("lower", f"{SCHEMAS}LearningRate/exclusiveMinimum"),
+            ("upper", f"{SCHEMAS}Model/properties/id/maximum"),
+            ("upper", "/components/responses/RateLimited/headers/Retry-After/schema/maximum"),
         ]
     ),
-    (
-        "no upper bound in a header",
-        _remove("/components/responses/RateLimited/headers/Retry-After/schema/maximum"),
-        ("/components/responses/RateLimited/headers/Retry-After/schema", "no upper bound"),
-        (),
-    ),
-    (
-        "assertion without a rule",
-        _remove(f"{SCHEMAS}TaskName/x-rule"),
-        (f"{SCHEMAS}TaskName", "type, minLength, maxLength but has no x-rule"),
-        (),
-    ),
-    (
-        "assertion without a source",
-        _remove(f"{SCHEMAS}TaskName/x-source/maxLength"),
-        (f"{SCHEMAS}TaskName", "the keyword maxLength has no x-source"),
-        (),
-    ),
-    (
-        "condition without a source",
-        _remove(f"{SCHEMAS}SubjectExpertSetting/x-source/then"),
-        (f"{SCHEMAS}SubjectExpertSetting", "the keyword then has no x-source"),
-        (),
+    *(
+        (
+            f"assertion without {lost}",
+            _remove(f"{SCHEMAS}{place}"),
+            (f"{SCHEMAS}{place.split('/')[0]}", words),
+            (),
+        )
+        for lost, place, words in [
+            ("a rule", "TaskName/x-rule", "type, minLength, maxLength but has no x-rule"),
+            ("a source", "TaskName/x-source/maxLength", "the keyword maxLength has no x-source"),
+            ("a source", "SubjectExpertSetting/x-source/then", "the keyword then has no x-source"),
+        ]
     ),
     (
         "required without a source",
@@ -281,6 +275,12 @@ DEFECTS = [
         "assertion that cannot have a rule",
         _set(f"{SCHEMAS}ImageDatasetItems/uniqueItems", value=True),
         (f"{SCHEMAS}ImageDatasetItems", "the keyword uniqueItems can have no rule id"),
+        (),
+    ),
+    (
+        "rule without a source",
+        _remove("/x-rules/json.size/x-source"),
+        ("/x-rules/json.size", "no x-source"),
         (),
     ),
     (

@@ -35,10 +35,11 @@ def document(request: pytest.FixtureRequest) -> Json:
     return compat30(profile(request.param, STRICT))
 
 
-def _accepts(document: Json, name: str, payload: Json) -> bool:
+def _refusals(document: Json, name: str, payload: Json) -> list[str]:
     schemas = {"components": {"schemas": document["components"]["schemas"]}}
-    schema = {"allOf": [{"$ref": f"#/components/schemas/{name}"}], **schemas}
-    return bool(OAS30Validator(schema).is_valid(payload))
+    validator = OAS30Validator({"allOf": [{"$ref": f"#/components/schemas/{name}"}], **schemas})
+    errors = validator.iter_errors(payload)
+    return [f"/{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in errors]
 
 
 def _whole(text: str) -> int | float:
@@ -92,11 +93,11 @@ def test_there_are_examples() -> None:
 def test_a_valid_request_is_accepted(name: str, example: Path) -> None:
     schema = TABLE[example.parts[0]]["request"]
     payload = _read(HERE / "examples" / "valid" / example)
-    assert _accepts(compat30(profile(name, STRICT)), schema, payload)
+    assert _refusals(compat30(profile(name, STRICT)), schema, payload) == []
 
 
 def test_the_seed_page_is_accepted(document: Json) -> None:
-    assert _accepts(document, "SubjectTrainingRequest", _seed_page())
+    assert _refusals(document, "SubjectTrainingRequest", _seed_page()) == []
 
 
 def _without_name(payload: Json) -> None:
@@ -119,6 +120,10 @@ def _foreign_argument(payload: Json) -> None:
     payload["components"][1]["args"].append({"name": "ratio", "value": "1.0"})
 
 
+def _unknown_argument(payload: Json) -> None:
+    payload["components"][0]["args"][0]["name"] = "scale"
+
+
 def _low_rank(payload: Json) -> None:
     payload["expert_setting"]["lora_r"] = 3
 
@@ -130,12 +135,16 @@ def _null_name(payload: Json) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        _without_name, _no_width, _no_learning_rate, _unknown_component, _foreign_argument, _low_rank,
-        _null_name,
+        _without_name, _no_width, _no_learning_rate, _unknown_component, _foreign_argument,
+        _unknown_argument, _low_rank, _null_name,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["strict", "lenient"])
 def test_a_broken_request_is_refused(name: str, damage: Callable[[Json], None]) -> None:
+    document = compat30(profile(name, STRICT))
     payload = _seed_page()
+    # Nothing but the damage may be what is refused.
+    payload["expert_setting"] = {k: v for k, v in payload["expert_setting"].items() if v is not None}
+    assert _refusals(document, "SubjectTrainingRequest", payload) == []
     damage(payload)
-    assert not _accepts(compat30(profile(name, STRICT)), "SubjectTrainingRequest", payload)
+    assert _refusals(document, "SubjectTrainingRequest", payload) != []

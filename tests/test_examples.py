@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from loracle_contracts import Verdict, rules, validate
 
 EXAMPLES = Path(__file__).parents[1] / "openapi" / "examples"

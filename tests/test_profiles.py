@@ -42,7 +42,7 @@ def test_an_overlay_is_valid(name: str) -> None:
 
 
 def test_an_invalid_overlay_is_refused() -> None:
-    assert "success" not in validate({**OVERLAYS["seed"], "overlay": 1.0}, "yaml")
+    assert "success" not in validate({**OVERLAYS["seed"], "actions": [{"remove": True}]}, "yaml")
 
 
 def _idle_actions(overlay: Json) -> list[str]:

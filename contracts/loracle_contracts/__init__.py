@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from loracle_contracts.ids import task_id
     from loracle_contracts.spec import operations, rules
-    from loracle_contracts.validate import validate
+    from loracle_contracts.validation import validate
     from loracle_contracts.verdict import Source, Verdict, Violation
 
 __all__ = [
@@ -52,7 +52,7 @@ _HOMES = {
     ),
     "ids": ("task_id",),
     "spec": ("operations", "rules"),
-    "validate": ("validate",),
+    "validation": ("validate",),
     "verdict": ("Source", "Verdict", "Violation"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -62,8 +62,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    # The function `validate` shares its name with the module that it lives in; the import has just
-    # set the module here, and from now on the name means the function.
     globals()[name] = value
     return value
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping as _Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from loracle_contracts.strict_types import PriorPreservation, StrictFloat, StrictInt
+from loracle_contracts.strict_types import (
+    MISSING,
+    PriorPreservation,
+    StrictFloat,
+    StrictInt,
+)
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -17,7 +22,6 @@ from pydantic import (
     StrictStr,
     model_validator,
 )
-from pydantic.experimental.missing_sentinel import MISSING
 
 
 class _JsonSchemaRuntimeValidationBase(BaseModel):

@@ -20,7 +20,7 @@ def task_id(seed: int, operation: str, name: str, n: int) -> str:
     Raises ValueError where `n` is negative.
 
     >>> task_id(0, "createSubjectTraining", "test_1208_01", 0)
-    '5d65e70d-cb30-4d31-ab3d-0b0b12e8fb0c'
+    'b299b567-531a-4745-b600-eca9591aae24'
     """
     if n < 0:
         raise ValueError(f"n counts earlier tasks, so it cannot be {n}")

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import pydantic
 from pydantic import BaseModel, BeforeValidator, Strict, model_validator
 
-__all__ = ["PriorPreservation", "StrictFloat", "StrictInt"]
+__all__ = ["MISSING", "PriorPreservation", "StrictFloat", "StrictInt"]
+
+# The sentinel for an absent member left the experimental module with 2.14.
+if hasattr(pydantic, "MISSING"):
+    from pydantic import MISSING
+else:
+    from pydantic.experimental.missing_sentinel import MISSING
 
 
 def _integral(value: Any) -> Any:

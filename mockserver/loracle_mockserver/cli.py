@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -100,7 +101,7 @@ def serve(
     click.echo(f"loracle mock ({profile}, seed {seed}) listens on {url}")
     click.echo(f"docs: {url}/docs")
     click.echo(
-        f"try:  curl -s {url}/v3/training/subject -H 'Authorization: Bearer {key}' "
+        f"try:  curl -s {url}/v3/training/subject -H {shlex.quote(f'Authorization: Bearer {key}')} "
         "-H 'Content-Type: application/json' -d "
         '\'{"name":"test","base_model":"v1-5-pruned-emaonly","width":512,"height":512,'
         '"image_dataset_items":[{"assets_id":26}],"components":[]}\''
@@ -138,7 +139,8 @@ def _settings(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _Unrunnable(f"{path} cannot be read: {error}") from None
-    table = document.get("tool", {}).get("loracle", {})
+    tool = document.get("tool", {})
+    table = tool.get("loracle", {}) if isinstance(tool, dict) else tool
     if not isinstance(table, dict):
         raise click.UsageError(f"{path}: [tool.loracle] is not a table")
     known = {name.replace("_", "-"): name for name in _option_names()}
@@ -149,7 +151,8 @@ def _settings(path: Path) -> dict[str, Any]:
             close = difflib.get_close_matches(key, list(known), n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise click.UsageError(f"{path}: [tool.loracle] has no setting {key!r}.{hint}")
-        settings["api_keys" if name == "api_key" else name] = value
+        is_one_key = name == "api_key" and isinstance(value, str)
+        settings["api_keys" if name == "api_key" else name] = [value] if is_one_key else value
     return settings
 
 

@@ -18,7 +18,7 @@ from loracle_contracts.headers import (
     header_violation,
 )
 from loracle_contracts.parse import MAX_BODY, parse_fast
-from loracle_contracts.validate import validate
+from loracle_contracts.validation import validate
 from loracle_contracts.verdict import Profile, Violation
 from loracle_mockserver import handlers
 from loracle_mockserver.clock import Clock
@@ -213,7 +213,7 @@ class Engine:
             if header == b"content-type":
                 content_type = content_type + b", " + value if content_type else value
             elif header == b"content-encoding":
-                content_encoding = value
+                content_encoding = content_encoding + b", " + value if content_encoding else value
         rule = content_type_rule(content_type.decode("latin-1"))
         got = content_type.decode("latin-1") or "nothing"
         if rule is None and content_encoding:

@@ -186,7 +186,7 @@ def _rule(rule: Any, place: str) -> FaultRule:
             raise FaultPlanError(f"{place}: unknown key {key!r}{hint}")
     _check_effect(rule, place)
     operation = rule.get("operation")
-    if operation is not None and operation not in spec.operations():
+    if operation is not None and operation not in [*spec.operations()]:
         raise FaultPlanError(f"{place}: no operation {operation!r}; there are {', '.join(spec.operations())}")
     if "name" in rule and not isinstance(rule["name"], str):
         raise FaultPlanError(f"{place}: name is a pattern for task names, not {rule['name']!r}")
@@ -194,9 +194,10 @@ def _rule(rule: Any, place: str) -> FaultRule:
     counts = {"nth": nth if isinstance(nth, (list, tuple)) else [nth]}
     counts.update({key: [rule[key]] for key in ("first", "every", "retry_after") if key in rule})
     for key, values in counts.items():
+        lowest = 0 if key == "retry_after" else 1
         for value in values:
-            if type(value) is not int or value < (0 if key == "retry_after" else 1):
-                raise FaultPlanError(f"{place}: {key} counts from 1, so it cannot be {value!r}")
+            if type(value) is not int or value < lowest:
+                raise FaultPlanError(f"{place}: {key} counts from {lowest}, so it cannot be {value!r}")
     return FaultRule(**{**rule, "nth": tuple(counts["nth"]), "delay": float(rule.get("delay", 0))})
 
 
@@ -206,7 +207,7 @@ def _check_effect(rule: dict[str, Any], place: str) -> None:
     if "reason" in rule and "status" in rule:
         raise FaultPlanError(f"{place}: give reason or status, not both; a reason has its status")
     reason = rule.get("reason")
-    if "reason" in rule and reason not in spec.errors():
+    if "reason" in rule and reason not in [*spec.errors()]:
         close = difflib.get_close_matches(str(reason).upper(), list(spec.errors()), n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise FaultPlanError(f"{place}: the contract knows no error {reason!r}{hint}")

@@ -41,7 +41,7 @@ def validate(
 
     >>> verdict = validate('{"name": ""}')
     >>> [violation.rule for violation in verdict.violations][:2]
-    ['base_model.required', 'components.required']
+    ['base_model.required', 'width.required']
     """
     schema = _schema(operation, profile, part)
     if part == "headers":
