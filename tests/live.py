@@ -192,11 +192,11 @@ class Conversation:
 
     def read_rest(self, *, may_reset: bool = False) -> bytes:
         """All until the server closes the connection, or, where that is allowed, resets it."""
-        read = b""
+        pieces = []
         with contextlib.suppress(ConnectionResetError) if may_reset else contextlib.nullcontext():
             while piece := self._socket.recv(65536):
-                read += piece
-        return read
+                pieces.append(piece)
+        return b"".join(pieces)
 
 
 def exchange(port: int, raw: bytes, *, may_reset: bool = False) -> bytes:

@@ -148,3 +148,26 @@ def test_a_broken_request_is_refused(name: str, damage: Callable[[Json], None]) 
     assert _refusals(document, "SubjectTrainingRequest", payload) == []
     damage(payload)
     assert _refusals(document, "SubjectTrainingRequest", payload) != []
+
+
+def test_what_may_be_null_in_one_place_is_referred_to_from_no_other() -> None:
+    for name in PROFILES:
+        document = profile(name, bundle())
+        nullable = {
+            schema for schema, node in compat30(document)["components"]["schemas"].items() if node.get("nullable")
+        }
+        for place, node in _objects(document["components"]["schemas"], ""):
+            target = str(node.get("$ref", "")).rpartition("/")[2]
+            named = node.get("enum") or isinstance(node.get("type"), list)
+            if target in nullable and not named and document["components"]["schemas"][target].get("type") == "object":
+                assert place.endswith("/anyOf/0"), place
+
+
+def _objects(node: object, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        yield place, node
+        for key, child in node.items():
+            yield from _objects(child, f"{place}/{key}")
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from _objects(child, f"{place}/{index}")

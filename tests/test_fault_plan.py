@@ -115,7 +115,7 @@ WRONG_RULES: list[tuple[Any, str]] = [
     ({"delay": 1, "nth": [1, "2"]}, "nth counts from 1, so it cannot be '2'"),
     ({"delay": 1, "first": True}, "first counts from 1, so it cannot be True"),
     ({"delay": 1, "every": 1.5}, "every counts from 1, so it cannot be 1.5"),
-    ({"status": 503, "retry_after": -1}, "retry_after"),
+    ({"status": 503, "retry_after": -1}, "retry_after counts from 0, so it cannot be -1"),
 ]
 
 
