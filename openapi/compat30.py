@@ -83,7 +83,11 @@ def _single_type(out: dict[str, Json], node: dict[str, Json]) -> dict[str, Json]
     elif types:
         facets = {k: out.pop(k) for k in (*_TEXT_FACETS, *_NUMBER_FACETS) if k in out}
         out["anyOf"] = [
-            {"type": t, **nullable, **{k: v for k, v in facets.items() if (k in _TEXT_FACETS) == (t == "string")}}
+            {
+                "type": t,
+                **nullable,
+                **{k: v for k, v in facets.items() if (k in _TEXT_FACETS) == (t == "string")},
+            }
             for t in types
         ]
     elif nullable:

@@ -76,9 +76,8 @@ def _mutate(draw: st.DrawFn, body: Any) -> Any:
         parent = parent[step]
     change = draw(st.sampled_from(["replace", "replace", "replace", "delete", "rename", "add", "repeat"]))
     if change == "replace":
-        parent[path[-1]] = draw(
-            st.one_of(st.sampled_from(_EDGES), st.integers(), st.floats(-1e9, 1e9), st.text())
-        )
+        fresh = st.one_of(st.sampled_from(_EDGES), st.integers(), st.floats(-1e9, 1e9), st.text())
+        parent[path[-1]] = copy.deepcopy(draw(fresh))
     elif change == "delete":
         del parent[path[-1]]
     elif isinstance(parent, dict):

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from payloads import CREATES, mutated_bodies, valid_bodies
 
@@ -106,6 +106,7 @@ def test_any_requests_get_documented_answers_and_always_the_same(
 @given(st.sampled_from(CREATES).flatmap(lambda name: st.tuples(st.just(name), mutated_bodies(name))))
 def test_a_refusal_lists_what_the_verdict_lists(case: tuple[str, Any]) -> None:
     operation, body = case
+    assume(not (isinstance(body, dict) and str(body.get("name")).startswith("fault:")))
     raw = json.dumps(body).encode()
     reply = Engine().handle(Request("POST", operations()[operation].path, headers=headers(), body=raw))
     verdict = validate(raw, operation)

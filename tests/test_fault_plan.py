@@ -111,6 +111,7 @@ WRONG_RULES: list[tuple[Any, str]] = [
     ),
     ({"delay": 1, "operation": [CREATE]}, "no operation ['createSubjectTraining']"),
     ({"delay": 1, "name": 5}, "name is a pattern for task names, not 5"),
+    ({"delay": 1, "nth": []}, "nth names no call"),
     ({"delay": 1, "nth": 0}, "nth counts from 1, so it cannot be 0"),
     ({"delay": 1, "nth": [1, "2"]}, "nth counts from 1, so it cannot be '2'"),
     ({"delay": 1, "first": True}, "first counts from 1, so it cannot be True"),
@@ -133,7 +134,9 @@ def test_what_is_no_plan_is_refused(document: Any) -> None:
         FaultPlan.parse(document)
 
 
-@pytest.mark.parametrize("data", [b"faults: [", b"faults: \xff", b"faults: [!!python/object:os.system {}]"])
+@pytest.mark.parametrize(
+    "data", [b"faults: [", b"faults: \xff", b"faults: [!!python/object:os.system {}]", b"[" * 5000]
+)
 def test_a_file_that_is_not_yaml_is_refused(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     path.write_bytes(data)
@@ -156,7 +159,7 @@ RULES = st.fixed_dictionaries(
     optional={
         "operation": st.sampled_from([CREATE, "createStyleTraining", "listTrainings"]),
         "name": st.sampled_from(["a", "?", "b*", "[!a]", "*"]),
-        "nth": COUNT | st.lists(COUNT),
+        "nth": COUNT | st.lists(COUNT, min_size=1),
         "first": COUNT,
         "every": COUNT,
         "retry_after": st.integers(0, 60),

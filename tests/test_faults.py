@@ -53,7 +53,19 @@ def test_prefer_is_read_as_its_rfc_says(values: list[str]) -> None:
     check_error(reply, 429, "RATE_LIMIT_EXCEEDED")
 
 
-@pytest.mark.parametrize("value", ["code=200", 'code="200"', "respond-async", "encode=429", "code", ""])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "code=200",
+        'code="200"',
+        "respond-async",
+        "encode=429",
+        "code",
+        "",
+        'a="b, code=429"',
+        "code=200, code=429",
+    ],
+)
 def test_other_preferences_do_nothing(value: str) -> None:
     assert call(Engine(), CREATE, ("Prefer", value)).body == call(Engine()).body
 

@@ -60,6 +60,7 @@ def test_port_0_takes_a_free_port() -> None:
     with running_mock(port=0) as one, running_mock(port=0) as other:
         assert 0 not in {one.port, other.port}
         assert one.port != other.port
+        assert [ask(mock.port, "GET", "/_mock/health").status for mock in (one, other)] == [200, 200]
 
 
 def test_a_busy_port_is_named() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from loracle_contracts import spec
-from loracle_contracts.locate import Place, line_and_column, locate, pointer
+from loracle_contracts.locate import Lines, Place, locate, pointer
 from loracle_contracts.parse import ParseFault
 from loracle_contracts.texts import advice_text, expected_text
 from loracle_contracts.verdict import Profile, Violation
@@ -47,28 +48,21 @@ def explain(
     limit: int | None = None,
     positions: bool = True,
 ) -> list[Violation]:
-    """All violations of a value, in the order of the text; at most `limit` + 1 where it is given.
+    """All violations of a value, in the order of the text; at most `limit` + 1 of each sort.
 
     `text` is the source of `value`; with `positions` False it is quoted from but not pointed into.
     `faults` are those of the text as JSON; where it is not `complete` there is no value to judge.
     """
-    bad = {fault.path for fault in faults}
-    found = [_of_fault(fault, text or "", profile, positions=positions) for fault in faults]
+    lines = Lines(text) if text is not None and positions else None
+    found = [_of_fault(fault, text or "", profile, lines) for fault in faults]
     if complete:
         is_small = text is not None and len(text) < _LARGE_TEXT
         all_failures = _failures(profile, schema, value, is_small=is_small)
-        bounded = itertools.islice(all_failures, None if limit is None else limit + 1)
-        failures = [failure for failure in bounded if failure.path not in bad or failure.member is not None]
-        plain = {failure.path for failure in failures if failure.keyword not in ("then", "required")}
-        # A member of the wrong type breaks its own rule; the condition that asks for it adds nothing.
-        failures = [
-            failure for failure in failures if not (failure.keyword == "then" and failure.path in plain)
-        ]
+        bounded = list(itertools.islice(all_failures, None if limit is None else limit + 1))
+        failures = _without_echoes(bounded, {fault.path for fault in faults})
         places = locate(text, [failure.path for failure in failures]) if text is not None else {}
-        found.extend(
-            _of_failure(failure, value, text, places, profile, in_, positions=positions)
-            for failure in failures
-        )
+        source = _Source(value, text, places, lines)
+        found.extend(_of_failure(failure, source, profile, in_) for failure in failures)
     return sorted(found, key=lambda violation: (violation.line or 0, violation.column or 0))
 
 
@@ -86,13 +80,12 @@ def _failures(profile: Profile, schema: str, value: Any, *, is_small: bool) -> I
     head = value if is_small else _heads(value)
     if head is not value and not validator.is_valid(head):
         value = head
-    document = spec.document(profile)
     seen: set[tuple[tuple[str | int, ...], str]] = set()
     for error in validator.iter_errors(value):
         # jsonschema, the fallback, has other names for the same two paths.
         path = tuple(error.absolute_path if hasattr(error, "absolute_path") else error.instance_path)
         schema_path = getattr(error, "absolute_schema_path", None) or error.schema_path
-        for failure in _read(path, list(schema_path), value, document):
+        for failure in _read(path, schema_path, value, profile):
             key = (failure.path, failure.rule)
             if key not in seen:
                 seen.add(key)
@@ -112,28 +105,57 @@ def _heads(value: Any) -> Any:
 
 
 def _read(
-    path: tuple[str | int, ...], schema_path: list[str | int], value: Any, document: dict[str, Any]
+    path: tuple[str | int, ...], schema_path: Sequence[str | int], value: Any, profile: Profile
 ) -> Iterable[_Failure]:
-    node, condition = _node(schema_path, document)
-    keyword = str(schema_path[-1])
-    instance = _at(value, path)
-    if keyword == "required":
-        for member in node["required"]:
+    keyword, node, rule = _keyword(tuple(schema_path), profile)
+    if keyword == "required" or (keyword == "then" and schema_path[-1] == "required"):
+        instance = _at(value, path)
+        for member in _required(tuple(schema_path), profile):
             if member not in instance:
-                yield _Failure((*path, member), *_member_rule(node, member, condition, document), member)
+                yield _missing(path, member, keyword, node, rule, profile)
     elif keyword == "additionalProperties":
-        rule = _rule(node, keyword)
-        for member in instance:
+        for member in _at(value, path):
             if member not in node["properties"]:
                 yield _Failure((*path, member), keyword, node, rule, member)
-    elif condition is not None and "x-rule" not in node:
-        yield _Failure(path, "then", condition, _rule(condition, "then"))
     else:
-        yield _Failure(path, keyword, node, _rule(node, keyword))
+        yield _Failure(path, keyword, node, rule)
 
 
-def _node(schema_path: list[str | int], document: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+def _missing(
+    path: tuple[str | int, ...], member: str, keyword: str, node: dict[str, Any], rule: str, profile: Profile
+) -> _Failure:
+    if keyword == "then":
+        return _Failure((*path, member), "then", node, rule, member)
+    child = node["properties"][member]
+    if "$ref" in child:
+        child = spec.document(profile)["$defs"][child["$ref"].rpartition("/")[2]]
+    return _Failure((*path, member), "required", child, _rule(child, "required"), member)
+
+
+@lru_cache(maxsize=1024)
+def _keyword(schema_path: tuple[str | int, ...], profile: Profile) -> tuple[str, dict[str, Any], str]:
+    """The keyword that failed, the schema that answers for it, and the rule's id.
+
+    For what fails below a condition (then) that is the schema with the condition. A `required` has its
+    rules with the members; its own id is empty.
+    """
+    node, condition = _node(schema_path, profile)
+    keyword = str(schema_path[-1])
+    if condition is not None and "x-rule" not in node:
+        return "then", condition, _rule(condition, "then")
+    return keyword, node, "" if keyword == "required" else _rule(node, keyword)
+
+
+@lru_cache(maxsize=1024)
+def _required(schema_path: tuple[str | int, ...], profile: Profile) -> tuple[str, ...]:
+    return tuple(_node(schema_path, profile)[0]["required"])
+
+
+def _node(
+    schema_path: tuple[str | int, ...], profile: Profile
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The schema that holds the failed keyword, and the conditional schema it hangs under."""
+    document = spec.document(profile)
     node: Any = document
     condition = None
     for step in schema_path[:-1]:
@@ -147,17 +169,6 @@ def _node(schema_path: list[str | int], document: dict[str, Any]) -> tuple[dict[
     return node, condition
 
 
-def _member_rule(
-    node: dict[str, Any], member: str, condition: Any, document: dict[str, Any]
-) -> tuple[str, dict[str, Any], str]:
-    if condition is not None:
-        return "then", condition, _rule(condition, "then")
-    child = node["properties"][member]
-    if "$ref" in child:
-        child = document["$defs"][child["$ref"].rpartition("/")[2]]
-    return "required", child, _rule(child, "required")
-
-
 def _rule(node: dict[str, Any], keyword: str) -> str:
     rule: str = node["x-source"][keyword].get("rule", f"{node['x-rule']}.{keyword}")
     return rule
@@ -169,64 +180,89 @@ def _at(value: Any, path: Iterable[str | int]) -> Any:
     return value
 
 
-def _of_failure(
-    failure: _Failure,
-    value: Any,
-    text: str | None,
-    places: dict[tuple[str | int, ...], Place],
-    profile: Profile,
-    in_: str,
-    *,
-    positions: bool,
-) -> Violation:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The judged value, and where its parts stand in the text it came from."""
+
+    value: Any
+    text: str | None
+    places: dict[tuple[str | int, ...], Place]
+    lines: Lines | None
+
+    def position(self, path: tuple[str | int, ...], *, of_key: bool) -> tuple[int | None, int | None]:
+        place = self.places.get(path)
+        if self.lines is None or place is None:
+            return None, None
+        return self.lines.place(place.key if of_key else place.start)
+
+    def quote(self, path: tuple[str | int, ...]) -> str:
+        place = self.places.get(path)
+        if self.text is None or place is None:
+            return excerpt(json.dumps(_at(self.value, path), ensure_ascii=False))
+        return excerpt(self.text[place.start : min(place.end, place.start + 2 * _EXCERPT)])
+
+
+def _without_echoes(failures: Sequence[_Failure], bad: Container[tuple[str | int, ...]]) -> list[_Failure]:
+    """Leaves out what only repeats another failure.
+
+    A value that could not be read (`bad`) has been told already. A member of the wrong type breaks its
+    own rule; the condition that asks for the member adds nothing.
+    """
+    told = {failure.path for failure in failures if failure.keyword not in ("then", "required")}
+    return [
+        failure
+        for failure in failures
+        if (failure.path not in bad or failure.member is not None)
+        and not (failure.keyword == "then" and failure.path in told)
+    ]
+
+
+def _of_failure(failure: _Failure, source: _Source, profile: Profile, in_: str) -> Violation:
     rule = spec.rules(profile)[failure.rule]
-    missing = failure.member is not None and failure.keyword != "additionalProperties"
+    is_unknown = failure.keyword == "additionalProperties"
+    missing = failure.member is not None and not is_unknown
     path = failure.path[:-1] if missing else failure.path
     operand = failure.member if failure.keyword == "required" else failure.node.get(failure.keyword)
-    place = places.get(path)
-    line, column = _position(text, place, failure.keyword) if positions else (None, None)
-    member = str(failure.path[-1]) if failure.path else "the body"
-    known = _guesses(failure) if failure.keyword == "additionalProperties" else ()
+    line, column = source.position(path, of_key=is_unknown)
+    member = excerpt(str(failure.path[-1])) if failure.path else "the body"
+    known = _guesses(failure) if is_unknown else ()
+    # A query has no JSON numbers to advise.
+    keyword = "format" if in_ == "query" and failure.keyword == "type" else failure.keyword
+    expected = rule.expected or expected_text(failure.keyword, operand)
     return Violation(
         in_=in_,
         pointer=pointer(failure.path),
         line=line,
         column=column,
         rule=failure.rule,
-        expected=rule.expected or expected_text(failure.keyword, operand),
-        got="nothing" if missing else _got(failure, value, text, place),
+        expected=expected,
+        got="nothing" if missing else _got(failure, source),
         source=rule.source,
-        advice=rule.advice or advice_text(failure.keyword, operand, excerpt(member), known),
+        advice=rule.advice or advice_text(keyword, operand, member, expected, known),
     )
 
 
-def _position(text: str | None, place: Place | None, keyword: str) -> tuple[int | None, int | None]:
-    if text is None or place is None:
-        return None, None
-    return line_and_column(text, place.key if keyword == "additionalProperties" else place.start)
-
-
-def _got(failure: _Failure, value: Any, text: str | None, place: Place | None) -> str:
-    found = _at(value, failure.path)
+def _got(failure: _Failure, source: _Source) -> str:
+    found = _at(source.value, failure.path)
     if failure.keyword in ("minItems", "maxItems"):
         return f"{len(found)} items"
-    if text is not None and place is not None:
-        quoted = excerpt(text[place.start : min(place.end, place.start + 2 * _EXCERPT)])
-    else:
-        quoted = excerpt(json.dumps(found, ensure_ascii=False))
+    quoted = source.quote(failure.path)
     return f"{quoted} ({len(found)} characters)" if failure.keyword == "maxLength" else quoted
 
 
 def _guesses(failure: _Failure) -> Sequence[str]:
     name = str(failure.member)
-    if len(name) > _EXCERPT:
-        return ()
-    return difflib.get_close_matches(name, list(failure.node["properties"]), n=1, cutoff=0.75)
+    return _close_matches(name, tuple(failure.node["properties"])) if len(name) <= _EXCERPT else ()
 
 
-def _of_fault(fault: ParseFault, text: str, profile: Profile, *, positions: bool) -> Violation:
+@lru_cache(maxsize=256)
+def _close_matches(name: str, known: tuple[str, ...]) -> Sequence[str]:
+    return difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+
+
+def _of_fault(fault: ParseFault, text: str, profile: Profile, lines: Lines | None) -> Violation:
     rule = spec.rules(profile)[fault.rule]
-    line, column = line_and_column(text, fault.start) if positions else (None, None)
+    line, column = lines.place(fault.start) if lines is not None else (None, None)
     quoted = fault.got or excerpt(text[fault.start : min(fault.end, fault.start + 2 * _EXCERPT)])
     if fault.rule == "json.syntax":
         quoted = excerpt(text[fault.start : fault.start + 20]) or "the end of the text"

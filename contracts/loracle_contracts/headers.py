@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 
 from loracle_contracts import spec
@@ -12,16 +12,15 @@ __all__ = ["authorization_rule", "content_type_rule", "header_violation", "heade
 
 
 def header_violations(
-    headers: Mapping[str, str] | Iterable[tuple[str, str]], operation: str, profile: Profile = "strict"
+    headers: Iterable[tuple[str, str]], operation: str, profile: Profile = "strict"
 ) -> list[Violation]:
     """Every rule that the headers of a request break, without the question whether the key is known.
 
-    Names count in any case. Raises KeyError for an unknown operation.
+    `headers` are pairs of name and value; names count in any case. Raises KeyError for an unknown operation.
     """
     known = spec.operations()[operation]
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
     values: dict[str, list[str]] = {}
-    for name, value in pairs:
+    for name, value in headers:
         values.setdefault(name.lower(), []).append(value)
     found = []
     if known.authenticated:

@@ -11,7 +11,7 @@ from typing import Any
 
 from loracle_contracts import spec
 from loracle_contracts.explain import excerpt
-from loracle_contracts.locate import line_and_column, locate, pointer
+from loracle_contracts.locate import Lines, locate, pointer
 from loracle_contracts.verdict import Profile, Violation
 
 __all__ = ["lints"]
@@ -37,13 +37,14 @@ def lints(payload: Any, *, text: str | None, operation: str, profile: Profile) -
         return ()
     found = [finding for check in _CHECKS for finding in check(payload)]
     places = locate(text, [path for _, path in found]) if text is not None else {}
+    lines = Lines(text) if text is not None else None
     out = []
     for rule_id, path in found:
         rule = spec.rules(profile)[rule_id]
         place = places.get(path)
         # Of a missing member the enclosing object counts.
         start = (place or places[path[:-1]]).start if text is not None else 0
-        line, column = line_and_column(text, start) if text is not None else (None, None)
+        line, column = lines.place(start) if lines is not None else (None, None)
         out.append(
             Violation(
                 in_="body",

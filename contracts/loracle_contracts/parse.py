@@ -75,8 +75,11 @@ def parse_fast(data: bytes) -> Any:
     return value
 
 
-def parse(data: bytes | str) -> Parsed:
-    """The value of a JSON text with every fault. Never raises on bad input, whatever it holds."""
+def parse(data: bytes | str, limit: int | None = None) -> Parsed:
+    """The value of a JSON text with every fault, or the first `limit` of them.
+
+    Never raises on bad input, whatever it holds.
+    """
     faults: list[ParseFault] = []
     text = _decode(data, faults) if isinstance(data, bytes) else data
     if text.startswith("\ufeff"):
@@ -86,7 +89,7 @@ def parse(data: bytes | str) -> Parsed:
         faults.append(ParseFault("json.empty", (), 0, len(text)))
         parsed.complete = False
         return parsed
-    _Scanner(parsed).scan(1 if text.startswith("\ufeff") else 0)
+    _Scanner(parsed, limit).scan(1 if text.startswith("\ufeff") else 0)
     return parsed
 
 
@@ -119,8 +122,9 @@ def _decode(data: bytes, faults: list[ParseFault]) -> str:
 class _Scanner:
     """Reads one JSON text, iteratively, and notes each fault in `parsed`."""
 
-    def __init__(self, parsed: Parsed) -> None:
+    def __init__(self, parsed: Parsed, limit: int | None) -> None:
         self.parsed = parsed
+        self.limit = math.inf if limit is None else limit
         self.text = parsed.text
         self.path: list[str | int] = []
         self.containers: list[Any] = []
@@ -249,7 +253,8 @@ class _Scanner:
         return match.end() if match else at
 
     def _note(self, rule: str, start: int, end: int) -> None:
-        self.parsed.faults.append(ParseFault(rule, tuple(self.path), start, end))
+        if len(self.parsed.faults) < self.limit:
+            self.parsed.faults.append(ParseFault(rule, tuple(self.path), start, end))
 
     def _fatal(self, rule: str, at: int) -> NoReturn:
         # A syntax error is the text's, not a member's: what the place would have held is not known.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from loracle_contracts import spec
 from loracle_contracts.explain import LIMIT, explain
@@ -13,10 +13,7 @@ from loracle_contracts.parse import MAX_BODY, Parsed, ParseFault, parse, parse_f
 from loracle_contracts.query import parse_query
 from loracle_contracts.verdict import Part, Profile, Verdict
 
-if TYPE_CHECKING:
-    from loracle_contracts.verdict import Violation
-
-__all__ = ["validate"]
+__all__ = ["judge", "validate"]
 
 _PARTS: tuple[Part, ...] = ("request", "query", "headers", "response", "error")
 
@@ -45,7 +42,7 @@ def validate(
     """
     schema = _schema(operation, profile, part)
     if part == "headers":
-        found = header_violations(cast("Mapping[str, str]", data), operation, profile)
+        found = header_violations(_pairs(data), operation, profile)
         return Verdict(operation, profile, part, tuple(found))
     if part == "query":
         if not isinstance(data, (bytes, str)):
@@ -56,6 +53,12 @@ def validate(
     if isinstance(data, (bytes, str)):
         return _judge_text(data, operation, profile, part, schema, limit)
     return _judge_text(_dumped(data), operation, profile, part, schema, limit, positions=False)
+
+
+def judge(data: bytes, value: Any, operation: str, profile: Profile) -> Verdict:
+    """The verdict on a request body that `parse_fast` has read as `value` and that breaks its schema."""
+    schema = str(spec.operations()[operation].request)
+    return _explained(Parsed(data.decode(), value), operation, profile, "request", schema, LIMIT)
 
 
 def _judge_text(
@@ -70,18 +73,32 @@ def _judge_text(
 ) -> Verdict:
     if len(data) > MAX_BODY:
         return _too_large(data, operation, profile, part, schema)
+    most = None if limit is None else limit + 1
     if isinstance(data, bytes):
         try:
             value = parse_fast(data)
         except ValueError:
-            parsed = parse(data)
+            parsed = parse(data, most)
         else:
             if spec.validator(profile, schema).is_valid(value):
                 return Verdict(operation, profile, part, (), value, data.decode())
             parsed = Parsed(data.decode(), value)
     else:
-        parsed = parse(data)
-    violations: list[Violation] = explain(
+        parsed = parse(data, most)
+    return _explained(parsed, operation, profile, part, schema, limit, positions=positions)
+
+
+def _explained(
+    parsed: Parsed,
+    operation: str,
+    profile: Profile,
+    part: Part,
+    schema: str,
+    limit: int | None,
+    *,
+    positions: bool = True,
+) -> Verdict:
+    violations = explain(
         profile,
         schema,
         parsed.value,
@@ -91,7 +108,6 @@ def _judge_text(
         limit=limit,
         positions=positions,
     )
-    truncated = limit is not None and len(violations) > limit
     return Verdict(
         operation,
         profile,
@@ -99,7 +115,7 @@ def _judge_text(
         tuple(violations[:limit]),
         parsed.value if parsed.complete else None,
         parsed.text if positions else None,
-        truncated,
+        truncated=limit is not None and len(violations) > limit,
     )
 
 
@@ -117,6 +133,12 @@ def _schema(operation: str, profile: Profile, part: Part) -> str:
     if schema is None:
         raise ValueError(f"{operation} has no {part} to judge")
     return schema
+
+
+def _pairs(data: Any) -> Iterable[tuple[str, str]]:
+    if isinstance(data, (bytes, str)):
+        raise TypeError("headers are judged as a mapping, or as a list of pairs")
+    return data.items() if isinstance(data, Mapping) else data
 
 
 def _dumped(data: Any) -> str:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 
@@ -32,6 +33,7 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
         docs_url="/docs",
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # a redirect would name the Host that the client sent
         swagger_ui_parameters={"tryItOutEnabled": True},
     )
     document = spec.read(f"openapi-{engine.profile}.json")
@@ -53,6 +55,13 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
         reason = "API_NOT_FOUND" if error.status_code == 404 else "METHOD_NOT_ALLOWED"
         reply = error_reply(reason, f"{request.method} {request.url.path}: no such page of the mock.")
         return Response(reply.body, reply.status, error.headers, "application/json")
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong_query(_: Request, error: Exception) -> Response:
+        details = error.errors() if isinstance(error, RequestValidationError) else []
+        first = f"{details[0]['loc'][-1]}: {details[0]['msg']}" if details else str(error)
+        reply = error_reply("INVALID_REQUEST_BODY", f"The control API does not understand {first}.")
+        return Response(reply.body, reply.status, media_type="application/json")
 
     @app.get("/openapi.yaml", include_in_schema=False)
     async def openapi_yaml() -> Response:

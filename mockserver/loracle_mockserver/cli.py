@@ -87,6 +87,8 @@ def serve(
     from loracle_mockserver.server import serve as run  # noqa: PLC0415
 
     plan = _plan(faults) if faults else FaultPlan()
+    if admin_token is not None and not admin_token.strip():
+        raise click.BadParameter("a token cannot be blank", param_hint="--admin-token")
     if any(not key.strip() for key in api_keys):
         raise click.BadParameter("a key cannot be blank", param_hint="--api-key")
     try:
@@ -98,16 +100,19 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}"
     key = api_keys[0] if api_keys else "any-key"
-    click.echo(f"loracle mock ({profile}, seed {seed}) listens on {url}")
-    click.echo(f"docs: {url}/docs")
-    click.echo(
-        f"try:  curl -s {url}/v3/training/subject -H {shlex.quote(f'Authorization: Bearer {key}')} "
-        "-H 'Content-Type: application/json' -d "
-        '\'{"name":"test","base_model":"v1-5-pruned-emaonly","width":512,"height":512,'
-        '"image_dataset_items":[{"assets_id":26}],"components":[]}\''
-    )
-    sys.stdout.flush()
-    run(app, listener)
+
+    def announce() -> None:
+        click.echo(f"loracle mock ({profile}, seed {seed}) listens on {url}")
+        click.echo(f"docs: {url}/docs")
+        click.echo(
+            f"try:  curl -s {url}/v3/training/subject -H {shlex.quote(f'Authorization: Bearer {key}')} "
+            "-H 'Content-Type: application/json' -d "
+            '\'{"name":"test","base_model":"v1-5-pruned-emaonly","width":512,"height":512,'
+            '"image_dataset_items":[{"assets_id":26}],"components":[]}\''
+        )
+        sys.stdout.flush()
+
+    run(app, listener, announce)
 
 
 def _plan(path: Path) -> Any:

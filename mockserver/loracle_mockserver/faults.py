@@ -17,8 +17,9 @@ from loracle_mockserver.store import Namespace
 __all__ = ["Fault", "FaultPlan", "FaultPlanError", "FaultRule", "UnknownFaultError", "known_faults"]
 
 MAX_DELAY = 300.0
-_PREFERRED_CODE = re.compile(r'(?:^|[,;])\s*code\s*=\s*"?([^",;\s]*)"?', re.IGNORECASE)
-_MAGIC_NAME = re.compile(r"fault:([A-Za-z0-9_-]*)")
+# A preference with its value, which may be a quoted string (RFC 7240, section 2).
+_PREFERENCE = re.compile(r'([^=,;\s"]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^,;\s"]*))?')
+_MAGIC_NAME = re.compile(r"fault:([A-Za-z0-9_-]+)")
 
 
 class FaultPlanError(ValueError):
@@ -99,7 +100,7 @@ class FaultPlan:
         """
         try:
             document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             raise FaultPlanError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
         return cls.parse(document, str(path))
 
@@ -152,15 +153,17 @@ def fault_by_name(name: str, operation: spec.Operation, origin: str) -> Fault:
 def preferred_fault(prefer: str, operation: spec.Operation) -> Fault | None:
     """The fault that a Prefer header asks for with code=NNN (RFC 7240), or None where it asks for none.
 
-    Raises UnknownFaultError for a status that the operation does not document.
+    Of several headers `prefer` holds the values joined by commas; the first code counts. Raises
+    UnknownFaultError for a status that the operation does not document.
     """
-    match = _PREFERRED_CODE.search(prefer)
-    if match is None or match.group(1) == "200":
+    codes = [match.group(2) for match in _PREFERENCE.finditer(prefer) if match.group(1).lower() == "code"]
+    code = (codes[0] or "200").strip('"') if codes else "200"
+    if code == "200":
         return None
-    reasons = operation.errors.get(match.group(1))
+    reasons = operation.errors.get(code)
     if not reasons:
         raise UnknownFaultError(
-            f"Prefer asks for a status that {operation.id} does not document: {match.group(1)!r}.",
+            f"Prefer asks for a status that {operation.id} does not document: {code!r}.",
             ["200", *operation.errors],
         )
     return Fault(reasons[0], origin="the header Prefer")
@@ -193,6 +196,8 @@ def _rule(rule: Any, place: str) -> FaultRule:
     nth = rule.get("nth", ())
     counts = {"nth": nth if isinstance(nth, (list, tuple)) else [nth]}
     counts.update({key: [rule[key]] for key in ("first", "every", "retry_after") if key in rule})
+    if nth == []:
+        raise FaultPlanError(f"{place}: nth names no call; leave it out to match every one")
     for key, values in counts.items():
         lowest = 0 if key == "retry_after" else 1
         for value in values:

@@ -58,7 +58,7 @@ def _upload_url(engine: Engine, call: Call) -> Reply:
     assets_id = hashlib.sha256(f"loracle asset\n{engine.seed}\n{n}".encode()).hexdigest()[:32]
     file = f"{assets_id}.{call.value['file_extension']}"
     engine.store.expect_upload(file)
-    hosts = call.request.values(b"host")
+    hosts = call.headers.get(b"host")
     host = hosts[0].decode("latin-1") if hosts else "127.0.0.1"
     query = f"X-Amz-Date={engine.clock.now()}&X-Amz-Expires=600&X-Amz-SignedHeaders=host&x-id=PutObject"
     return json_reply(

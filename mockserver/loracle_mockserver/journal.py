@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 __all__ = ["Entry", "Journal"]
 
 MAX_ENTRIES = 10_000
+_PATH = 200  # characters of a path that are kept
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One request and its answer.
 
     `rules` are the violated rules of the profile in force, `strict_rules` those that only strict
@@ -32,8 +32,8 @@ class Entry:
     strict_rules: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The entry as JSON."""
-        return asdict(self)
+        """The entry as JSON; a path may hold anything, so it is percent-encoded."""
+        return {**self._asdict(), "path": quote(self.path)}
 
 
 class Journal:
@@ -63,13 +63,19 @@ class Journal:
         """Adds one entry."""
         self.total += 1
         self._entries.append(
-            Entry(self.total, namespace, operation, method, path, status, reason, fault, rules, strict_rules)
+            Entry(
+                self.total,
+                namespace,
+                operation,
+                method,
+                path[:_PATH],
+                status,
+                reason,
+                fault,
+                rules,
+                strict_rules,
+            )
         )
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self._entries))
-
-    def reset(self) -> None:
-        """Forgets everything."""
-        self._entries.clear()
-        self.total = 0

@@ -11,10 +11,13 @@ from loracle_contracts import spec
 
 __all__ = ["Reply", "Request", "error_reply", "json_reply"]
 
+_INTERESTING = frozenset(
+    (b"authorization", b"content-type", b"content-encoding", b"host", b"prefer", b"x-loracle-fault")
+)
 _JSON = (b"content-type", b"application/json")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Request:
     """One request as it came over the wire; header names are lower case.
 
@@ -28,9 +31,16 @@ class Request:
     body: bytes = b""
     scheme: str = "http"
 
-    def values(self, name: bytes) -> list[bytes]:
-        """All values of a header, in order."""
-        return [value for header, value in self.headers if header == name]
+    def interesting_headers(self) -> dict[bytes, list[bytes]]:
+        """The values of those headers that decide on the answer, in order, by name."""
+        found: dict[bytes, list[bytes]] = {}
+        for name, value in self.headers:
+            if name in _INTERESTING:
+                if name in found:
+                    found[name].append(value)
+                else:
+                    found[name] = [value]
+        return found
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 
 from loracle_contracts import task_id
@@ -23,7 +23,8 @@ class Namespace:
 
     def __init__(self, namespace_id: str) -> None:
         self.id = namespace_id
-        self.tasks: dict[str, Task] = {}
+        # Ordered by creation; a plain dict is slow to give up its first entry again and again.
+        self.tasks: OrderedDict[str, Task] = OrderedDict()
         self.uploads = 0
         self.fault_counts: dict[int, int] = {}
         # (operation, name) -> [created, still kept]
@@ -31,7 +32,9 @@ class Namespace:
 
     def create(self, seed: int, operation: str, name: str, created_at: int, body: bytes) -> Task:
         """Adds a task; its id counts the earlier ones of that operation and name."""
-        counts = self._names.setdefault((operation, name), [0, 0])
+        counts = self._names.get((operation, name))
+        if counts is None:
+            counts = self._names[operation, name] = [0, 0]
         task = Task(task_id(seed, operation, name, counts[0]), operation, name, created_at, body)
         counts[0] += 1
         counts[1] += 1
@@ -40,7 +43,7 @@ class Namespace:
 
     def drop_oldest(self) -> None:
         """Forgets the oldest task, and a name's count with the last task of that name."""
-        task = self.tasks.pop(next(iter(self.tasks)))
+        _, task = self.tasks.popitem(last=False)
         counts = self._names[task.operation, task.name]
         counts[1] -= 1
         if not counts[1]:
@@ -56,7 +59,8 @@ class MemoryStore:
         self.dropped_namespaces = 0
         self._tasks = 0
         self._uploads: OrderedDict[str, None] = OrderedDict()
-        self._order: OrderedDict[tuple[str, str], None] = OrderedDict()
+        # The owner of each task, oldest first; those of dropped namespaces are skipped when met.
+        self._owners: deque[Namespace] = deque()
 
     def namespace(self, key: str) -> Namespace:
         """The namespace of an API key, made at its first use.
@@ -70,8 +74,7 @@ class MemoryStore:
             if len(self.namespaces) > MAX_NAMESPACES:
                 _, oldest = self.namespaces.popitem(last=False)
                 self._tasks -= len(oldest.tasks)
-                for task in oldest.tasks:
-                    del self._order[oldest.id, task]
+                oldest.tasks.clear()
                 self.dropped_namespaces += 1
         return found
 
@@ -84,14 +87,21 @@ class MemoryStore:
     ) -> Task:
         """Adds a task to a namespace; where the store is full, the oldest task of all goes."""
         task = namespace.create(seed, operation, name, created_at, body)
-        self._order[namespace.id, task.id] = None
+        self._owners.append(namespace)
         self._tasks += 1
         if self._tasks > MAX_TASKS:
-            (oldest, _), _ = self._order.popitem(last=False)
-            self.namespaces[oldest].drop_oldest()
-            self._tasks -= 1
-            self.dropped_tasks += 1
+            self._drop_oldest()
+        elif len(self._owners) > 2 * MAX_TASKS:
+            self._owners = deque(owner for owner in self._owners if self.holds(owner))
         return task
+
+    def _drop_oldest(self) -> None:
+        owner = self._owners.popleft()
+        while not self.holds(owner):
+            owner = self._owners.popleft()
+        owner.drop_oldest()
+        self._tasks -= 1
+        self.dropped_tasks += 1
 
     def expect_upload(self, file: str) -> None:
         """Notes that a file of this name may be uploaded."""

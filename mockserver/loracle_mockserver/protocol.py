@@ -1,0 +1,60 @@
+"""uvicorn's HTTP protocol, with two habits of clients that it does not survive."""
+
+from __future__ import annotations
+
+import re
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from loracle_mockserver.engine import MAX_HEADERS
+from loracle_mockserver.message import error_reply
+
+__all__ = ["MockProtocol"]
+
+_UPGRADE = re.compile(rb"(\r\n)upgrade(?=[ \t]*:)", re.IGNORECASE)
+# Headers below this reach the engine, which refuses them in the order of the contract.
+_UNREADABLE_HEADERS = 8 * MAX_HEADERS
+
+
+class MockProtocol(HttpToolsProtocol):
+    """One connection.
+
+    An offer to upgrade (Java's HttpClient makes one with every first request) is ignored, as RFC 9110
+    section 7.8 allows; the parser would stop reading at it and lose the body. Headers that never end
+    are refused before they fill the memory.
+    """
+
+    _head_bytes = 0
+    _in_head = True
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser, and watches the part of a message before its body."""
+        if self._in_head:
+            if b"pgrade" in data.lower():
+                head, blank_line, body = data.partition(b"\r\n\r\n")
+                # Of equal length, so that nothing else about the message changes.
+                data = _UPGRADE.sub(rb"\1ignored", head) + blank_line + body
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > _UNREADABLE_HEADERS and not self.transport.is_closing():
+            self._refuse(b"431 Request Header Fields Too Large", error_reply("HEADERS_TOO_LARGE").body)
+
+    def on_headers_complete(self) -> None:
+        """Notes that what follows is the body."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Notes that what follows is the next message."""
+        super().on_message_complete()
+        self._in_head = True
+        self._head_bytes = 0
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP in the API's envelope."""
+        self._refuse(b"400 Bad Request", error_reply("INVALID_REQUEST_BODY", msg).body)
+
+    def _refuse(self, status: bytes, body: bytes) -> None:
+        head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\n" % status
+        self.transport.write(head + b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body))
+        self.transport.close()

@@ -1,0 +1,94 @@
+"""Judges what a request carries: content type, query, body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loracle_contracts import spec
+from loracle_contracts.explain import excerpt
+from loracle_contracts.headers import content_encoding_rule, content_type_rule, header_violation
+from loracle_contracts.parse import parse_fast
+from loracle_contracts.validation import judge, validate
+from loracle_contracts.verdict import Profile, Violation
+from loracle_mockserver.message import Reply, error_reply
+
+if TYPE_CHECKING:
+    from loracle_mockserver.engine import Call
+
+__all__ = ["read"]
+
+_LISTED_VIOLATIONS = 100
+_LISTED_CHARACTERS = 64 * 1024
+_PLAIN = [b"application/json"]
+
+
+def read(call: Call, profile: Profile) -> Reply | None:
+    """Reads the query or the body into `call.value`; answers the refusal where it breaks the contract."""
+    operation = call.operation
+    if operation.request:
+        headers = call.headers
+        if headers.get(b"content-type") != _PLAIN or b"content-encoding" in headers:
+            refusal = _refuse_media_type(call, profile)
+            if refusal is not None:
+                return refusal
+        return _read_body(call, operation.request, profile)
+    if operation.query:
+        verdict = validate(call.request.query, operation.id, profile, "query")
+        call.value = verdict.value
+        if verdict.violations:
+            return _refuse(call, verdict.violations)
+    return None
+
+
+def _read_body(call: Call, schema: str, profile: Profile) -> Reply | None:
+    body = call.request.body
+    try:
+        value = parse_fast(body)
+    except ValueError:
+        verdict = validate(body, call.operation.id, profile)
+        call.value = verdict.value
+        if verdict.violations:
+            return _refuse(call, verdict.violations)
+    else:
+        call.value = value
+        if not spec.validator(profile, schema).is_valid(value):
+            return _refuse(call, judge(body, value, call.operation.id, profile).violations)
+    if profile != "strict" and not spec.validator("strict", schema).is_valid(call.value):
+        strict = judge(body, call.value, call.operation.id, "strict")
+        call.strict_rules = tuple(violation.rule for violation in strict.violations)
+    return None
+
+
+def _refuse_media_type(call: Call, profile: Profile) -> Reply | None:
+    content_type = b", ".join(call.headers.get(b"content-type", [])).decode("latin-1")
+    content_encoding = b", ".join(call.headers.get(b"content-encoding", [])).decode("latin-1")
+    rule, got = content_type_rule(content_type), content_type
+    if rule is None:
+        rule, got = content_encoding_rule(content_encoding), content_encoding
+    if rule is None:
+        return None
+    call.rules = (rule,)
+    violation = header_violation(rule, excerpt(got) or "nothing", profile)
+    return error_reply("UNSUPPORTED_MEDIA_TYPE", metadata={"violations": [violation.as_dict()]})
+
+
+def _refuse(call: Call, violations: tuple[Violation, ...]) -> Reply:
+    call.rules = tuple([violation.rule for violation in violations[:_LISTED_VIOLATIONS]])
+    first = violations[0]
+    rules = "1 rule" if len(violations) == 1 else f"{len(violations)} rules"
+    message = (
+        f"The request breaks {rules} of the contract. First, {excerpt(first.pointer) or 'the ' + first.in_}: "
+        f"expected {first.expected}, got {first.got}. {first.advice}"
+    )
+    listed: list[dict[str, Any]] = []
+    room = _LISTED_CHARACTERS
+    for violation in violations[:_LISTED_VIOLATIONS]:
+        # A member's name may be half a megabyte, and each violation below it repeats the name.
+        room -= len(violation.pointer)
+        if listed and room < 0:
+            break
+        listed.append(violation.as_dict())
+    metadata: dict[str, Any] = {"violations": listed}
+    if len(violations) > len(listed):
+        metadata["violations_total"] = len(violations)
+    return error_reply("INVALID_REQUEST_BODY", message, metadata)
