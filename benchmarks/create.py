@@ -93,12 +93,12 @@ def reference(name: str) -> contextlib.AbstractContextManager[Server]:
 
 
 def seed_example() -> dict[str, Any]:
-    example = spec.read("examples/valid/createSubjectTraining/request/seed-page.json")
+    example = spec.example("valid/createSubjectTraining/request/seed-page.json")
     return dict(json.loads(example))
 
 
 def valid_body() -> bytes:
-    return spec.read("examples/valid/createSubjectTraining/request/seed-page.json")
+    return spec.example("valid/createSubjectTraining/request/seed-page.json")
 
 
 def body_with_four_violations() -> bytes:

@@ -97,7 +97,7 @@ def test_the_wheel_holds_the_derived_documents(wheel: dict[str, bytes]) -> None:
     profiles = ("strict", "lenient", "seed")
     assert {f"openapi-{profile}.json" for profile in profiles} <= documents
     assert {f"validation-{profile}.json" for profile in profiles} <= documents
-    assert {"examples.json", "rules.json", "openapi-strict.json"} <= documents.keys()
+    assert {"examples.json", "rules.json", "openapi-strict.json"} <= documents
 
 
 def test_the_wheel_installs_the_command(wheel: dict[str, bytes]) -> None:
@@ -138,8 +138,7 @@ from loracle_contracts import spec, validate
 from loracle_mockserver.engine import Engine
 from loracle_mockserver.message import Request
 
-examples = json.loads(spec.read("examples.json"))
-body = examples["valid/createSubjectTraining/request/seed-page.json"]["text"].encode()
+body = spec.example("valid/createSubjectTraining/request/seed-page.json")
 headers = [(b"authorization", b"Bearer key"), (b"content-type", b"application/json")]
 reply = Engine().handle(Request("POST", "/v3/training/subject", headers=headers, body=body))
 site = pathlib.Path(sysconfig.get_path("purelib"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,18 @@ from loracle_contracts.verdict import Source
 if TYPE_CHECKING:
     from loracle_contracts.verdict import Profile
 
-__all__ = ["PROFILES", "Operation", "Rule", "document", "errors", "operations", "read", "rules", "validator"]
+__all__ = [
+    "PROFILES",
+    "Operation",
+    "Rule",
+    "document",
+    "errors",
+    "example",
+    "operations",
+    "read",
+    "rules",
+    "validator",
+]
 
 PROFILES: tuple[Profile, ...] = ("strict", "lenient", "seed")
 _SPEC = Path(__file__).parent / "_spec"
@@ -52,6 +64,20 @@ def read(name: str) -> bytes:
     Raises FileNotFoundError where there is none of this name.
     """
     return (_SPEC / name).read_bytes()
+
+
+@cache
+def _examples() -> dict[str, dict[str, str]]:
+    return dict(json.loads(read("examples.json")))
+
+
+def example(path: str) -> bytes:
+    """The bytes of an example by its path below openapi/examples/.
+
+    Raises KeyError where there is none.
+    """
+    found = _examples()[path]
+    return found["text"].encode() if "text" in found else base64.b64decode(found["base64"])
 
 
 @cache
