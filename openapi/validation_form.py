@@ -26,10 +26,17 @@ def validation_form(document: dict[str, Json]) -> dict[str, Json]:
                 "required": [p["name"] for p in parameters if p.get("required")],
                 "properties": {p["name"]: _rewrite(p["schema"], schemas) for p in parameters},
             }
+    unions = {
+        name: {"oneOf": _rewrite(schema["oneOf"], schemas)}
+        for name, schema in schemas.items()
+        if "discriminator" in schema
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": document["info"]["title"],
         "$defs": definitions,
+        # The unions as the contract writes them: a verdict without its reasons is faster on these.
+        "x-unions": unions,
     }
 
 

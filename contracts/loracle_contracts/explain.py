@@ -74,7 +74,7 @@ def excerpt(text: str) -> str:
 
 def _failures(profile: Profile, schema: str, value: Any, *, is_small: bool) -> Iterator[_Failure]:
     """What the validator finds, each failure once."""
-    validator = spec.validator(profile, schema)
+    validator = spec.explainer(profile, schema)
     # A body may hold 300,000 wrong items. Judging the heads of long arrays first keeps the work and
     # the memory small; only where all heads are right is the whole looked through.
     head = value if is_small else _heads(value)

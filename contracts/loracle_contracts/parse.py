@@ -17,7 +17,16 @@ from typing import Any, NoReturn
 
 import orjson
 
-__all__ = ["MAX_BODY", "MAX_DEPTH", "ParseFault", "Parsed", "parse", "parse_fast"]
+__all__ = [
+    "MAX_BODY",
+    "MAX_DEPTH",
+    "ParseFault",
+    "Parsed",
+    "is_shallow",
+    "parse",
+    "parse_any_depth",
+    "parse_fast",
+]
 
 MAX_BODY = 1024 * 1024
 MAX_DEPTH = 64
@@ -64,15 +73,29 @@ def parse_fast(data: bytes) -> Any:
 
     Raises ValueError (orjson's, or DoubtfulError) where there is no proof; `parse` then says why.
     """
+    value = parse_any_depth(data)
+    if not is_shallow(data, value):
+        raise DoubtfulError
+    return value
+
+
+def parse_any_depth(data: bytes) -> Any:
+    """As `parse_fast`, but without the proof that the nesting is not too deep.
+
+    For whoever judges the value by a schema that is closed everywhere, and so bounds the depth.
+    """
     value = orjson.loads(data)
     # orjson keeps the last of two equal keys. Each member needs one colon and every other colon
     # stands inside a string, so equal counts prove that no member was dropped - unless an escaped
     # colon (\u003a) appears in the output only.
     if data.count(b":") != orjson.dumps(value).count(b":") or b"\\u003" in data:
         raise DoubtfulError
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise DoubtfulError
     return value
+
+
+def is_shallow(data: bytes, value: Any) -> bool:
+    """Whether a parsed body has at most MAX_DEPTH levels; few brackets prove it at once."""
+    return data.count(b"[") + data.count(b"{") <= MAX_DEPTH or _depth(value) <= MAX_DEPTH
 
 
 def parse(data: bytes | str, limit: int | None = None) -> Parsed:

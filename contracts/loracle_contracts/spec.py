@@ -120,8 +120,27 @@ def rules(profile: Profile) -> dict[str, Rule]:
 
 @cache
 def validator(profile: Profile, schema: str) -> Any:
-    """The compiled schema of this name: an object with `is_valid` and `iter_errors`."""
-    root = {**document(profile), "$ref": f"#/$defs/{schema}"}
+    """The compiled schema of this name as the contract writes it: an object with `is_valid`."""
+    form = document(profile)
+    return _compiled({**form["$defs"], **form["x-unions"]}, schema)
+
+
+@cache
+def explainer(profile: Profile, schema: str) -> Any:
+    """The compiled schema of this name in the if/then form, whose errors stand at the mistakes.
+
+    An object with `is_valid` and `iter_errors`; it accepts what `validator` accepts, which the tests
+    prove.
+    """
+    return _compiled(document(profile)["$defs"], schema)
+
+
+def _compiled(definitions: dict[str, Any], schema: str) -> Any:
+    root = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": definitions,
+        "$ref": f"#/$defs/{schema}",
+    }
     try:
         from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - takes 15 ms to import
     except ImportError:  # no wheel for this platform: pure Python, the same verdicts on requests

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from loracle_mockserver.engine import MAX_HEADERS, Engine
-from loracle_mockserver.message import Reply, Request
+from loracle_mockserver.engine import Engine
+from loracle_mockserver.message import Request
 
 __all__ = ["MockApp"]
 
@@ -40,50 +40,22 @@ class MockApp:
         request = Request(
             scope["method"], path, scope["query_string"], scope["headers"], b"", scope.get("scheme", "http")
         )
-        reply = await self._reply(request, receive)
-        if reply is None:
-            return
+        reply = self.engine.admit(request)
+        if isinstance(reply, int):
+            try:
+                body = await _body(receive, reply) if reply else b""
+            except _DisconnectedError:
+                return
+            if body is None:
+                reply = self.engine.refuse_body(request)
+            else:
+                request.body = body
+                reply = self.engine.handle(request)
         if reply.delay:
             await asyncio.sleep(reply.delay)
-        body = reply.body
-        headers = [*reply.headers, (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    async def _reply(self, request: Request, receive: Receive) -> Reply | None:
-        """The engine's answer, or None where the client went away in mid-request."""
-        engine = self.engine
-        size = len(request.path) + len(request.query)
-        length = 0
-        for name, value in request.headers:
-            size += len(name) + len(value) + 4
-            if name == b"content-length":
-                length = int(value)
-        if size > MAX_HEADERS:
-            return engine.refuse_headers(request)
-        limit = engine.limit(request)
-        if length > (limit or engine.limit(Request("POST", request.path))):
-            return engine.refuse_body(request)
-        if limit:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            body = message.get("body", b"")
-            if message.get("more_body"):
-                chunks, read = [body], len(body)
-                while message.get("more_body"):
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        return None
-                    chunks.append(message.get("body", b""))
-                    read += len(chunks[-1])
-                    if read > limit:
-                        return engine.refuse_body(request)
-                body = b"".join(chunks)
-            if len(body) > limit:
-                return engine.refuse_body(request)
-            request.body = body
-        return engine.handle(request)
+        reply.headers.append((b"content-length", b"%d" % len(reply.body)))
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        await send({"type": "http.response.body", "body": reply.body})
 
     def _document_app(self) -> Any:
         if self._documents is None:
@@ -106,6 +78,28 @@ class MockApp:
             elif message["type"] == "lifespan.shutdown":
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+class _DisconnectedError(Exception):
+    """The client went away in mid-request."""
+
+
+async def _body(receive: Receive, limit: int) -> bytes | None:
+    """The body of a request, or None where it is larger than `limit` bytes."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _DisconnectedError
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body if len(body) <= limit else None
+    chunks, read = [body], len(body)
+    while message.get("more_body") and read <= limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _DisconnectedError
+        chunks.append(message.get("body", b""))
+        read += len(chunks[-1])
+    return b"".join(chunks) if read <= limit else None
 
 
 def _is_below(path: str) -> bool:

@@ -84,25 +84,26 @@ class Engine:
         self.clock = Clock(self.seed)
         self._authentication = Authentication(self.profile, self.keys, self.store)
 
-    def limit(self, request: Request) -> int:
-        """How many bytes of body the request may have; 0 where the body is not read at all."""
-        if request.method in _WITHOUT_BODY:
-            return 0
-        return MAX_UPLOAD if request.path.startswith(UPLOADS) else MAX_BODY
-
-    def refuse_headers(self, request: Request) -> Reply:
-        """The answer to headers of more than MAX_HEADERS bytes."""
-        return self._refused(request, None, error_reply("HEADERS_TOO_LARGE", headers=_CLOSE))
+    def admit(self, request: Request) -> int | Reply:
+        """How many bytes of body to read (0: none at all), or the answer to a request that is too large."""
+        head = request.head
+        if head.size > MAX_HEADERS:
+            return self._refused(request, None, error_reply("HEADERS_TOO_LARGE", headers=_CLOSE))
+        limit = MAX_UPLOAD if request.path.startswith(UPLOADS) else MAX_BODY
+        if head.length > limit:
+            return self.refuse_body(request)
+        return 0 if request.method in _WITHOUT_BODY else limit
 
     def refuse_body(self, request: Request) -> Reply:
         """The answer to a body over the limit, of which not all was read."""
-        message = f"The body is larger than {max(self.limit(request), MAX_BODY) // 2**20} MiB."
+        limit = MAX_UPLOAD if request.path.startswith(UPLOADS) else MAX_BODY
+        message = f"The body is larger than {limit // 2**20} MiB."
         return self._refused(request, None, error_reply("REQUEST_TOO_LARGE", message, headers=_CLOSE))
 
     def handle(self, request: Request) -> Reply:
         """The answer to a request whose limits were checked and whose body was read."""
         path = request.path
-        headers = request.interesting_headers()
+        headers = request.head.values
         if self.profile == "lenient" and path.startswith("//"):
             path = "/" + path.lstrip("/")
         namespace: Namespace | None = None

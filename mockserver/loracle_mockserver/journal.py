@@ -40,7 +40,7 @@ class Journal:
     """The latest entries; older ones are dropped and counted."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
+        self._entries: deque[tuple[Any, ...]] = deque(maxlen=MAX_ENTRIES)
         self.total = 0
 
     @property
@@ -62,13 +62,14 @@ class Journal:
     ) -> None:
         """Adds one entry."""
         self.total += 1
+        # An entry is made when it is read, which most are not.
         self._entries.append(
-            Entry(
+            (
                 self.total,
                 namespace,
                 operation,
                 method,
-                path[:_PATH],
+                path if len(path) <= _PATH else path[:_PATH],
                 status,
                 reason,
                 fault,
@@ -78,4 +79,4 @@ class Journal:
         )
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(tuple(self._entries))
+        return map(Entry._make, tuple(self._entries))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -12,7 +13,7 @@ from loracle_contracts import spec
 __all__ = ["Reply", "Request", "error_reply", "json_reply"]
 
 _INTERESTING = frozenset(
-    (b"authorization", b"content-type", b"content-encoding", b"host", b"prefer", b"x-loracle-fault")
+    b"authorization content-type content-encoding content-length host prefer x-loracle-fault".split()
 )
 _JSON = (b"content-type", b"application/json")
 
@@ -27,20 +28,43 @@ class Request:
     method: str
     path: str
     query: bytes = b""
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: Iterable[tuple[bytes, bytes]] = ()
     body: bytes = b""
     scheme: str = "http"
+    _head: Head | None = None
 
-    def interesting_headers(self) -> dict[bytes, list[bytes]]:
-        """The values of those headers that decide on the answer, in order, by name."""
-        found: dict[bytes, list[bytes]] = {}
-        for name, value in self.headers:
-            if name in _INTERESTING:
-                if name in found:
-                    found[name].append(value)
-                else:
-                    found[name] = [value]
-        return found
+    @property
+    def head(self) -> Head:
+        """What the headers say, read once."""
+        if self._head is None:
+            self._head = _read_head(self)
+        return self._head
+
+
+class Head(NamedTuple):
+    """What the head of a request says.
+
+    `size` counts the bytes of path, query and headers, `length` is what was announced for the body (0
+    where nothing was), `values` are those of the headers that decide on the answer, in order, by name.
+    """
+
+    size: int
+    length: int
+    values: dict[bytes, list[bytes]]
+
+
+def _read_head(request: Request) -> Head:
+    size = len(request.path) + len(request.query)
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in request.headers:
+        size += len(name) + len(value) + 4
+        if name in _INTERESTING:
+            if name in values:
+                values[name].append(value)
+            else:
+                values[name] = [value]
+    lengths = values.get(b"content-length")
+    return Head(size, int(lengths[0]) if lengths and lengths[0].isdigit() else 0, values)
 
 
 @dataclass(slots=True)

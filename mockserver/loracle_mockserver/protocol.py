@@ -25,30 +25,24 @@ class MockProtocol(HttpToolsProtocol):
     """
 
     _head_bytes = 0
-    _in_head = True
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser, and watches the part of a message before its body."""
-        if self._in_head:
-            if b"pgrade" in data.lower():
-                head, blank_line, body = data.partition(b"\r\n\r\n")
-                # Of equal length, so that nothing else about the message changes.
-                data = _UPGRADE.sub(rb"\1ignored", head) + blank_line + body
-            self._head_bytes += len(data)
+        before = self.cycle
+        if before is not None and before.more_body:
+            super().data_received(data)
+            return
+        if b"pgrade" in data or b"PGRADE" in data:
+            head, blank_line, body = data.partition(b"\r\n\r\n")
+            # Of equal length, so that nothing else about the message changes.
+            data = _UPGRADE.sub(rb"\1ignored", head) + blank_line + body
         super().data_received(data)
-        if self._in_head and self._head_bytes > _UNREADABLE_HEADERS and not self.transport.is_closing():
+        if self.cycle is not before:
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > _UNREADABLE_HEADERS and not self.transport.is_closing():
             self._refuse(b"431 Request Header Fields Too Large", error_reply("HEADERS_TOO_LARGE").body)
-
-    def on_headers_complete(self) -> None:
-        """Notes that what follows is the body."""
-        self._in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """Notes that what follows is the next message."""
-        super().on_message_complete()
-        self._in_head = True
-        self._head_bytes = 0
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP in the API's envelope."""

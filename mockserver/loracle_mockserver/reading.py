@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from loracle_contracts import spec
 from loracle_contracts.explain import excerpt
 from loracle_contracts.headers import content_encoding_rule, content_type_rule, header_violation
-from loracle_contracts.parse import parse_fast
+from loracle_contracts.parse import is_shallow, parse_any_depth
 from loracle_contracts.validation import judge, validate
 from loracle_contracts.verdict import Profile, Violation
 from loracle_mockserver.message import Reply, error_reply
@@ -43,19 +43,34 @@ def read(call: Call, profile: Profile) -> Reply | None:
 def _read_body(call: Call, schema: str, profile: Profile) -> Reply | None:
     body = call.request.body
     try:
-        value = parse_fast(body)
+        call.value = parse_any_depth(body)
     except ValueError:
-        verdict = validate(body, call.operation.id, profile)
-        call.value = verdict.value
-        if verdict.violations:
-            return _refuse(call, verdict.violations)
-    else:
-        call.value = value
-        if not spec.validator(profile, schema).is_valid(value):
-            return _refuse(call, judge(body, value, call.operation.id, profile).violations)
-    if profile != "strict" and not spec.validator("strict", schema).is_valid(call.value):
-        strict = judge(body, call.value, call.operation.id, "strict")
-        call.strict_rules = tuple(violation.rule for violation in strict.violations)
+        return _read_slowly(call, schema, profile)
+    if spec.validator(profile, schema).is_valid(call.value):
+        # The strict schemas are closed, so that what they accept is not deep.
+        if profile == "strict":
+            return None
+        return None if _is_known_to_strict(call, schema) else _read_slowly(call, schema, profile)
+    if is_shallow(body, call.value):
+        return _refuse(call, judge(body, call.value, call.operation.id, profile).violations)
+    return _read_slowly(call, schema, profile)
+
+
+def _is_known_to_strict(call: Call, schema: str) -> bool:
+    return bool(spec.validator("strict", schema).is_valid(call.value))
+
+
+def _read_slowly(call: Call, schema: str, profile: Profile) -> Reply | None:
+    """Judges a body of which the fast path could not prove enough."""
+    body = call.request.body
+    verdict = validate(body, call.operation.id, profile)
+    call.value = verdict.value
+    if verdict.violations:
+        return _refuse(call, verdict.violations)
+    if profile != "strict" and not _is_known_to_strict(call, schema):
+        # Accepted here, and noted as what strict would refuse.
+        strict = validate(body, call.operation.id, "strict")
+        call.strict_rules = tuple([violation.rule for violation in strict.violations])
     return None
 
 

@@ -23,8 +23,7 @@ class Namespace:
 
     def __init__(self, namespace_id: str) -> None:
         self.id = namespace_id
-        # Ordered by creation; a plain dict is slow to give up its first entry again and again.
-        self.tasks: OrderedDict[str, Task] = OrderedDict()
+        self.tasks: dict[str, Task] = {}
         self.uploads = 0
         self.fault_counts: dict[int, int] = {}
         # (operation, name) -> [created, still kept]
@@ -41,9 +40,9 @@ class Namespace:
         self.tasks[task.id] = task
         return task
 
-    def drop_oldest(self) -> None:
-        """Forgets the oldest task, and a name's count with the last task of that name."""
-        _, task = self.tasks.popitem(last=False)
+    def drop(self, task: Task) -> None:
+        """Forgets a task, and a name's count with the last task of that name."""
+        del self.tasks[task.id]
         counts = self._names[task.operation, task.name]
         counts[1] -= 1
         if not counts[1]:
@@ -59,8 +58,8 @@ class MemoryStore:
         self.dropped_namespaces = 0
         self._tasks = 0
         self._uploads: OrderedDict[str, None] = OrderedDict()
-        # The owner of each task, oldest first; those of dropped namespaces are skipped when met.
-        self._owners: deque[Namespace] = deque()
+        # Oldest first; those of dropped namespaces are skipped when met.
+        self._order: deque[tuple[Namespace, Task]] = deque()
 
     def namespace(self, key: str) -> Namespace:
         """The namespace of an API key, made at its first use.
@@ -87,19 +86,19 @@ class MemoryStore:
     ) -> Task:
         """Adds a task to a namespace; where the store is full, the oldest task of all goes."""
         task = namespace.create(seed, operation, name, created_at, body)
-        self._owners.append(namespace)
+        self._order.append((namespace, task))
         self._tasks += 1
         if self._tasks > MAX_TASKS:
             self._drop_oldest()
-        elif len(self._owners) > 2 * MAX_TASKS:
-            self._owners = deque(owner for owner in self._owners if self.holds(owner))
+        elif len(self._order) > 2 * MAX_TASKS:
+            self._order = deque(entry for entry in self._order if self.holds(entry[0]))
         return task
 
     def _drop_oldest(self) -> None:
-        owner = self._owners.popleft()
-        while not self.holds(owner):
-            owner = self._owners.popleft()
-        owner.drop_oldest()
+        namespace, task = self._order.popleft()
+        while not self.holds(namespace):
+            namespace, task = self._order.popleft()
+        namespace.drop(task)
         self._tasks -= 1
         self.dropped_tasks += 1
 
