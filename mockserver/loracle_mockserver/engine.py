@@ -51,12 +51,6 @@ class Call:
     rules: tuple[str, ...] = ()
     strict_rules: tuple[str, ...] = ()
 
-    @property
-    def name(self) -> str | None:
-        """The task's name, where the body has one; the body may still break the contract."""
-        name = self.value.get("name") if type(self.value) is dict else None
-        return name if isinstance(name, str) else None
-
 
 @dataclass
 class Engine:
@@ -86,11 +80,10 @@ class Engine:
 
     def admit(self, request: Request) -> int | Reply:
         """How many bytes of body to read (0: none at all), or the answer to a request that is too large."""
-        head = request.head
-        if head.size > MAX_HEADERS:
+        if request.head_size > MAX_HEADERS:
             return self._refused(request, None, error_reply("HEADERS_TOO_LARGE", headers=_CLOSE))
         limit = MAX_UPLOAD if request.path.startswith(UPLOADS) else MAX_BODY
-        if head.length > limit:
+        if request.announced_length > limit:
             return self.refuse_body(request)
         return 0 if request.method in _WITHOUT_BODY else limit
 
@@ -103,7 +96,7 @@ class Engine:
     def handle(self, request: Request) -> Reply:
         """The answer to a request whose limits were checked and whose body was read."""
         path = request.path
-        headers = request.head.values
+        headers = request.values
         if self.profile == "lenient" and path.startswith("//"):
             path = "/" + path.lstrip("/")
         namespace: Namespace | None = None
@@ -137,12 +130,19 @@ class Engine:
         return reply
 
     def _answer(self, call: Call) -> Reply:
+        headers, fault = call.headers, None
         try:
-            fault = self._requested_fault(call)
-            if fault is not None and fault.reason is not None:
-                return self._fail(call, fault)
+            if b"x-loracle-fault" in headers or b"prefer" in headers:
+                fault = self._requested_fault(call)
+                if fault is not None:
+                    return self._fail(call, fault)
             refusal = read(call, self.profile)
-            fault = self._planned_fault(call)
+            name = call.value.get("name") if type(call.value) is dict else None
+            if type(name) is str and name.startswith("fault:"):
+                fault = magic_fault(name, call.operation)
+            if fault is None and self.plan.rules:
+                namespace = call.namespace or self.store.namespace("")
+                fault = self.plan.apply(call.operation, name if type(name) is str else None, namespace)
         except UnknownFaultError as error:
             return error_reply("INVALID_REQUEST_BODY", str(error), {"known": error.known})
         # An outage hits bad bodies too, so the plan comes before the refusal.
@@ -161,14 +161,6 @@ class Engine:
             return fault_by_name(name, call.operation, "the header X-Loracle-Fault")
         prefer = call.headers.get(b"prefer")
         return preferred_fault(b", ".join(prefer).decode("latin-1"), call.operation) if prefer else None
-
-    def _planned_fault(self, call: Call) -> Fault | None:
-        name = call.name
-        if name is not None and name.startswith("fault:"):
-            return magic_fault(name, call.operation)
-        if not self.plan.rules:
-            return None
-        return self.plan.apply(call.operation, name, call.namespace or self.store.namespace(""))
 
     def _fail(self, call: Call, fault: Fault) -> Reply:
         call.fault = fault

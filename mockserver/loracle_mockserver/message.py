@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
 import orjson
 
@@ -28,43 +29,38 @@ class Request:
     method: str
     path: str
     query: bytes = b""
-    headers: Iterable[tuple[bytes, bytes]] = ()
+    headers: Sequence[tuple[bytes, bytes]] = ()
     body: bytes = b""
     scheme: str = "http"
-    _head: Head | None = None
+    _values: dict[bytes, list[bytes]] | None = None
 
     @property
-    def head(self) -> Head:
-        """What the headers say, read once."""
-        if self._head is None:
-            self._head = _read_head(self)
-        return self._head
+    def values(self) -> dict[bytes, list[bytes]]:
+        """Those headers that decide on the answer: their values, in order, by name."""
+        if self._values is None:
+            values: dict[bytes, list[bytes]] = {}
+            self._values = values
+            for name, value in self.headers:
+                if name in _INTERESTING:
+                    if name in values:
+                        values[name].append(value)
+                    else:
+                        values[name] = [value]
+        return self._values
 
+    @property
+    def head_size(self) -> int:
+        """Bytes of path, query and headers, with the four that separate each header."""
+        headers = self.headers
+        return (
+            len(self.path) + len(self.query) + 4 * len(headers) + sum(map(len, chain.from_iterable(headers)))
+        )
 
-class Head(NamedTuple):
-    """What the head of a request says.
-
-    `size` counts the bytes of path, query and headers, `length` is what was announced for the body (0
-    where nothing was), `values` are those of the headers that decide on the answer, in order, by name.
-    """
-
-    size: int
-    length: int
-    values: dict[bytes, list[bytes]]
-
-
-def _read_head(request: Request) -> Head:
-    size = len(request.path) + len(request.query)
-    values: dict[bytes, list[bytes]] = {}
-    for name, value in request.headers:
-        size += len(name) + len(value) + 4
-        if name in _INTERESTING:
-            if name in values:
-                values[name].append(value)
-            else:
-                values[name] = [value]
-    lengths = values.get(b"content-length")
-    return Head(size, int(lengths[0]) if lengths and lengths[0].isdigit() else 0, values)
+    @property
+    def announced_length(self) -> int:
+        """How long the body is to be, in bytes; 0 where nothing was said."""
+        lengths = self.values.get(b"content-length")
+        return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
 
 
 @dataclass(slots=True)
