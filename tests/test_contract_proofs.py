@@ -256,3 +256,19 @@ def test_a_damaged_validation_form_is_caught(damage: Callable[[Json], None]) -> 
     damage(validation["$defs"])
     with pytest.raises((AssertionError, UndecidedError)):
         _prove_form(STRICT, validation)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_verdict_is_passed_on_the_unions_as_the_contract_writes_them(name: str) -> None:
+    document = profile(name, STRICT)
+    written = {
+        schema: [variant["$ref"].rpartition("/")[2] for variant in node["oneOf"]]
+        for schema, node in document["components"]["schemas"].items()
+        if "oneOf" in node
+    }
+    assert len(written) == 2
+    judged = {
+        schema: [variant["$ref"].rpartition("/")[2] for variant in node["oneOf"]]
+        for schema, node in validation_form(document)["x-unions"].items()
+    }
+    assert judged == written

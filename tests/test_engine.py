@@ -203,8 +203,13 @@ def test_the_memory_is_bounded_and_says_what_it_dropped(monkeypatch: pytest.Monk
         assert create(engine, key=f"other{n}").status == 200
     assert len(engine.store.namespaces) == 3
     assert engine.store.dropped_namespaces == 2
+    # The key's first world was dropped with its tasks; it begins a new one, which the store knows.
     assert create(engine, "again").status == 200
-    assert sum(1 for _ in engine.store.tasks()) <= 5
+    assert [task["task_name"] for task in get(engine, "/v3/training")[1]["tasks"]] == ["again"]
+    assert "again" in {task.name for _, task in engine.store.tasks()}
+    for n in range(20):
+        assert create(engine, f"more{n}").status == 200
+    assert sum(1 for _ in engine.store.tasks()) == 5
 
 
 def test_reset_puts_the_world_back_to_the_start() -> None:
@@ -224,3 +229,21 @@ def test_keys_never_enter_the_journal() -> None:
     assert refused.status == 403
     written = repr(list(engine.journal)) + refused.body.decode()
     assert "secret" not in written
+
+
+def test_a_full_last_page_is_the_last() -> None:
+    engine = Engine()
+    for n in range(3):
+        create(engine, f"n{n}")
+    for limit, cursor in ((2, "c_2"), (3, ""), (4, "")):
+        _, page = get(engine, "/v3/training", f"pagination.limit={limit}")
+        assert page["pagination"]["next_cursor"] == cursor
+
+
+@pytest.mark.parametrize("profile", ["strict", "lenient", "seed"])
+def test_a_deep_member_is_refused_for_its_depth(profile: Any) -> None:
+    body = {**valid_bodies("createStyleTraining")[0], "unknown": None}
+    raw = json.dumps(body).replace("null", "[" * 64 + "]" * 64)
+    reply = Engine(profile=profile).handle(Request("POST", SUBJECT, headers=headers(), body=raw.encode()))
+    rules = [violation["rule"] for violation in json.loads(reply.body)["metadata"]["violations"]]
+    assert rules == ["json.depth"]

@@ -191,3 +191,8 @@ def test_all_faults_are_told_at_once() -> None:
         ("json.surrogate", "/height", 2),
         ("base_model.required", "/base_model", 1),
     } <= found
+
+
+def test_of_very_many_faults_only_the_first_are_kept() -> None:
+    assert len(parse(b"[" + b"NaN," * 1000 + b"0]", limit=10).faults) == 10
+    assert len(parse(b"[" + b"NaN," * 1000 + b"0]").faults) == 1000

@@ -148,6 +148,25 @@ def test_lints_never_change_the_verdict() -> None:
 
 
 @pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({"lr_warmup_steps": 10, "max_train_steps": 10}, {"lint.warmup_longer_than_training"}),
+        ({"lr_warmup_steps": 9, "max_train_steps": 10}, set()),
+        ({"lr_warmup_steps": 0, "max_train_steps": 1, "lr_scheduler": "constant"}, set()),
+        ({"lr_warmup_steps": 1, "lr_scheduler": "constant"}, {"lint.warmup_without_effect"}),
+        ({"lora_text_encoder_r": 8, "train_text_encoder": True}, set()),
+        ({"lora_text_encoder_r": 8, "train_text_encoder": False}, {"lint.text_encoder_not_trained"}),
+        ({"learning_rate": 0.0003}, {"lint.undocumented_learning_rate"}),
+        ({"learning_rate": 1e-6}, set()),
+    ],
+)
+def test_lints_speak_at_their_edge_only(setting: Any, expected: set[str]) -> None:
+    setting = {"instance_prompt": "x", "lr_scheduler": "linear", **setting}
+    found_lints = {lint.rule for lint in validate({**BODY, "expert_setting": setting}).lints}
+    assert found_lints - {"lint.few_images"} == expected
+
+
+@pytest.mark.parametrize(
     ("options", "error", "text"),
     [
         ({"operation": "nope"}, ValueError, "createSubjectTraining"),
