@@ -57,12 +57,24 @@ def generated_bodies(operation: str, *, valid: bool) -> st.SearchStrategy[Any]:
     return cases.map(lambda case: case.body).filter(_is_json)
 
 
+# The one rule that spans two members is too rare among single changes.
+_PRIORS = st.fixed_dictionaries(
+    {"instance_prompt": st.just("x")},
+    optional={
+        "with_prior_preservation": st.sampled_from([True, False, None]),
+        "class_prompt": st.sampled_from(["person", "", None, 5]),
+    },
+)
+
+
 @st.composite
 def mutated_bodies(draw: st.DrawFn, operation: str) -> Any:
     """A valid body after one to three changes at random places."""
     body = copy.deepcopy(draw(st.sampled_from(valid_bodies(operation))))
     for _ in range(draw(st.integers(1, 3))):
         body = _mutate(draw, body)
+    if isinstance(body, dict) and "base_model" in body and draw(st.integers(0, 4)) == 0:
+        body["expert_setting"] = draw(_PRIORS)
     return body
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
 import json
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from payloads import mutated_bodies, valid_bodies
+from pydantic import ValidationError
 
 import loracle_contracts
 from loracle_contracts import SubjectTrainingRequest, operations, rules, task_id, validate
@@ -119,6 +121,8 @@ def test_mistakes_in_tagged_unions_stand_at_the_mistake(components: Any, expecte
 def test_prior_preservation_asks_for_a_class_prompt(setting: Any, expected: Any) -> None:
     body = {**BODY, "expert_setting": {"instance_prompt": "x", **setting}}
     assert found(body) == expected
+    with pytest.raises(ValidationError) if expected else contextlib.nullcontext():
+        SubjectTrainingRequest.model_validate(body)
     assert found(body, profile="lenient") == [pair for pair in expected if "type" in pair[1]]
 
 
