@@ -47,12 +47,7 @@ def models(document: dict[str, Json]) -> bytes:
 
     Raises subprocess.CalledProcessError where the generator fails.
     """
-    schemas = {
-        name: _prepare(schema)
-        for name, schema in document["components"]["schemas"].items()
-        if not name.endswith("Parameter")
-    }
-    text = json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": schemas})
+    text = prepared_schemas(document)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "contract.json"), Path(folder, "_models.py")
         source.write_text(text, encoding="utf-8")
@@ -72,6 +67,16 @@ def models(document: dict[str, Json]) -> bytes:
     digest = hashlib.sha256(text.encode()).hexdigest()
     header = f"# Derived from the contract by openapi/generate.py; do not edit.\n# schemas: {digest}\n"
     return (header + code).encode()
+
+
+def prepared_schemas(document: dict[str, Json]) -> str:
+    """The schemas of a bundled document as the generator reads them; what the hash is made of."""
+    schemas = {
+        name: _prepare(schema)
+        for name, schema in document["components"]["schemas"].items()
+        if not name.endswith("Parameter")
+    }
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": schemas})
 
 
 def _prepare(node: Json) -> Json:

@@ -189,6 +189,9 @@ def test_lenient_takes_what_strict_refuses_and_records_it() -> None:
     (entry,) = lenient.journal
     assert entry.rules == ()
     assert set(entry.strict_rules) == {"width.type", "components.type"}
+    bare = [(b"authorization", b"k"), JSON]
+    assert lenient.handle(Request("GET", "/v3/training", headers=bare)).status == 200
+    assert list(lenient.journal)[-1].strict_rules == ("header.authorization.scheme",)
 
 
 def test_the_memory_is_bounded_and_says_what_it_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

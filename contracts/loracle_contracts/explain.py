@@ -261,19 +261,9 @@ def _close_matches(name: str, known: tuple[str, ...]) -> Sequence[str]:
 
 
 def _of_fault(fault: ParseFault, text: str, profile: Profile, lines: Lines | None) -> Violation:
-    rule = spec.rules(profile)[fault.rule]
     line, column = lines.place(fault.start) if lines is not None else (None, None)
     quoted = fault.got or excerpt(text[fault.start : min(fault.end, fault.start + 2 * _EXCERPT)])
     if fault.rule == "json.syntax":
         quoted = excerpt(text[fault.start : fault.start + 20]) or "the end of the text"
-    return Violation(
-        in_="body",
-        pointer=pointer(fault.path),
-        line=line,
-        column=column,
-        rule=fault.rule,
-        expected=str(rule.expected),
-        got=quoted or "nothing",
-        source=rule.source,
-        advice=str(rule.advice),
-    )
+    rule = spec.rules(profile)[fault.rule]
+    return rule.violation("body", pointer(fault.path), quoted or "nothing", line, column)

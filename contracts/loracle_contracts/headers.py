@@ -74,18 +74,8 @@ def content_encoding_rule(value: str) -> str | None:
 
 def header_violation(rule: str, got: str, profile: Profile) -> Violation:
     """The violation of a header rule by its id."""
-    entry = spec.rules(profile)[rule]
-    return Violation(
-        in_="header",
-        pointer=f"/{rule.split('.')[1].replace('_', '-')}",
-        line=None,
-        column=None,
-        rule=rule,
-        expected=str(entry.expected),
-        got=got,
-        source=entry.source,
-        advice=str(entry.advice),
-    )
+    pointer = f"/{rule.split('.')[1].replace('_', '-')}"
+    return spec.rules(profile)[rule].violation("header", pointer, got)
 
 
 def _redacted(values: list[str]) -> str:

@@ -40,24 +40,13 @@ def lints(payload: Any, *, text: str | None, operation: str, profile: Profile) -
     lines = Lines(text) if text is not None else None
     out = []
     for rule_id, path in found:
-        rule = spec.rules(profile)[rule_id]
         place = places.get(path)
         # Of a missing member the enclosing object counts.
         start = (place or places[path[:-1]]).start if text is not None else 0
         line, column = lines.place(start) if lines is not None else (None, None)
-        out.append(
-            Violation(
-                in_="body",
-                pointer=pointer(path),
-                line=line,
-                column=column,
-                rule=rule_id,
-                expected=str(rule.expected),
-                got=_got(payload, path, text[place.start : place.end] if text and place else None),
-                source=rule.source,
-                advice=str(rule.advice),
-            )
-        )
+        got = _got(payload, path, text[place.start : place.end] if text and place else None)
+        rule = spec.rules(profile)[rule_id]
+        out.append(rule.violation("body", pointer(path), got, line, column))
     return tuple(sorted(out, key=lambda lint: (lint.line or 0, lint.column or 0)))
 
 

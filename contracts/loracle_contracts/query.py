@@ -45,15 +45,4 @@ def parse_query(query: bytes | str, operation: spec.Operation) -> tuple[dict[str
 
 
 def _fault(rule: str, name: str, got: str) -> Violation:
-    entry = spec.rules("strict")[rule]
-    return Violation(
-        in_="query",
-        pointer=f"/{name}",
-        line=None,
-        column=None,
-        rule=rule,
-        expected=str(entry.expected),
-        got=got[:80],
-        source=entry.source,
-        advice=str(entry.advice),
-    )
+    return spec.rules("strict")[rule].violation("query", f"/{name}", got[:80])

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loracle_contracts.verdict import Source
+from loracle_contracts.verdict import Source, Violation
 
 if TYPE_CHECKING:
     from loracle_contracts.verdict import Profile
@@ -56,6 +56,22 @@ class Rule:
     expected: str | None
     advice: str | None
     lint: bool
+
+    def violation(
+        self, in_: str, pointer: str, got: str, line: int | None = None, column: int | None = None
+    ) -> Violation:
+        """The violation of a rule that no schema keyword carries, with the rule's own texts."""
+        return Violation(
+            in_=in_,
+            pointer=pointer,
+            line=line,
+            column=column,
+            rule=self.id,
+            expected=str(self.expected),
+            got=got,
+            source=self.source,
+            advice=str(self.advice),
+        )
 
 
 def read(name: str) -> bytes:

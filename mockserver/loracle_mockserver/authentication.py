@@ -7,7 +7,7 @@ from loracle_contracts.verdict import Profile
 from loracle_mockserver.message import Reply, error_reply
 from loracle_mockserver.store import MemoryStore, Namespace
 
-__all__ = ["Authentication"]
+__all__ = ["Authentication", "strict_key_rule"]
 
 _MAX_CACHED = 1_000
 
@@ -40,6 +40,12 @@ class Authentication:
         reason = "MISSING_API_KEY" if rule.endswith("required") else "INVALID_API_KEY"
         violation = header_violation(rule, _redacted(values), self._profile)
         return error_reply(reason, metadata={"violations": [violation.as_dict()]})
+
+
+def strict_key_rule(sent: list[bytes]) -> tuple[str, ...]:
+    """The rule that an accepted key breaks under strict: a bare one does."""
+    rule = authorization_rule([value.decode("utf-8", "replace") for value in sent], "strict")
+    return (rule,) if rule else ()
 
 
 def _key(value: str) -> str:

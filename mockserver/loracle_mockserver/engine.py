@@ -14,7 +14,7 @@ from loracle_contracts.explain import excerpt
 from loracle_contracts.parse import MAX_BODY
 from loracle_contracts.verdict import Profile
 from loracle_mockserver import handlers
-from loracle_mockserver.authentication import Authentication
+from loracle_mockserver.authentication import Authentication, strict_key_rule
 from loracle_mockserver.clock import Clock
 from loracle_mockserver.faults import (
     Fault,
@@ -115,6 +115,8 @@ class Engine:
             allow = ((b"allow", ", ".join(methods).encode()),)
             return self._refused(request, namespace, error_reply("METHOD_NOT_ALLOWED", headers=allow))
         call = Call(request, headers, operation, namespace)
+        if self.profile != "strict" and operation.authenticated:
+            call.strict_rules = strict_key_rule(headers[b"authorization"])
         reply = self._answer(call)
         self.journal.add(
             namespace.id if namespace else None,

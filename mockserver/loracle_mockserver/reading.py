@@ -70,7 +70,7 @@ def _read_slowly(call: Call, schema: str, profile: Profile) -> Reply | None:
     if profile != "strict" and not _is_known_to_strict(call, schema):
         # Accepted here, and noted as what strict would refuse.
         strict = validate(body, call.operation.id, "strict")
-        call.strict_rules = tuple([violation.rule for violation in strict.violations])
+        call.strict_rules += tuple([violation.rule for violation in strict.violations])
     return None
 
 
