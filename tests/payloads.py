@@ -81,7 +81,7 @@ def mutated_bodies(draw: st.DrawFn, operation: str) -> Any:
 def _mutate(draw: st.DrawFn, body: Any) -> Any:
     places = list(_places(body, ()))
     if not places:
-        return draw(st.sampled_from(_EDGES))
+        return copy.deepcopy(draw(st.sampled_from(_EDGES)))
     path = draw(st.sampled_from(places))
     parent = body
     for step in path[:-1]:
