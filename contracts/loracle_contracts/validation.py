@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from loracle_contracts import spec
 from loracle_contracts.explain import LIMIT, explain
 from loracle_contracts.headers import header_violations
+from loracle_contracts.lints import lints
 from loracle_contracts.parse import MAX_BODY, Parsed, ParseFault, parse, parse_fast
 from loracle_contracts.query import parse_query
 from loracle_contracts.verdict import Part, Profile, Verdict
@@ -81,7 +83,7 @@ def _judge_text(
             parsed = parse(data, most)
         else:
             if spec.validator(profile, schema).is_valid(value):
-                return Verdict(operation, profile, part, (), value, data.decode())
+                return _accepted(Parsed(data.decode(), value), operation, profile, part, positions=positions)
             parsed = Parsed(data.decode(), value)
     else:
         parsed = parse(data, most)
@@ -108,14 +110,23 @@ def _explained(
         limit=limit,
         positions=positions,
     )
+    if not violations:
+        return _accepted(parsed, operation, profile, part, positions=positions)
     return Verdict(
         operation,
         profile,
         part,
         tuple(violations[:limit]),
         parsed.value if parsed.complete else None,
-        parsed.text if positions else None,
         truncated=limit is not None and len(violations) > limit,
+    )
+
+
+def _accepted(parsed: Parsed, operation: str, profile: Profile, part: Part, *, positions: bool) -> Verdict:
+    text = parsed.text if positions else None
+    find_lints = partial(lints, parsed.value, text=text, operation=operation, profile=profile)
+    return Verdict(
+        operation, profile, part, (), parsed.value, find_lints=find_lints if part == "request" else None
     )
 
 

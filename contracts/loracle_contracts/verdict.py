@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -75,7 +76,7 @@ class Verdict:
     """What the contract says of one payload. True in a condition where the payload is valid.
 
     `value` is the parsed payload, or None where it could not be parsed. `truncated` says that there
-    are more violations than are listed.
+    are more violations than are listed. `find_lints` finds the lints when they are first asked for.
     """
 
     operation: str
@@ -83,8 +84,8 @@ class Verdict:
     part: Part
     violations: tuple[Violation, ...]
     value: Any = field(repr=False, default=None)
-    text: str | None = field(repr=False, default=None)
     truncated: bool = False
+    find_lints: Callable[[], tuple[Violation, ...]] | None = field(repr=False, compare=False, default=None)
 
     @property
     def valid(self) -> bool:
@@ -94,11 +95,7 @@ class Verdict:
     @cached_property
     def lints(self) -> tuple[Violation, ...]:
         """What is legal but has no effect or is unwise. Never part of the verdict."""
-        if self.violations or self.part != "request":
-            return ()
-        from loracle_contracts.lints import lints  # noqa: PLC0415 - most callers never ask
-
-        return lints(self.value, text=self.text, operation=self.operation, profile=self.profile)
+        return self.find_lints() if self.valid and self.find_lints is not None else ()
 
     def __bool__(self) -> bool:
         return self.valid

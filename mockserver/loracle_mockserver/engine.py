@@ -7,7 +7,6 @@ content type, body, task; the journal sees every step. Nothing here waits, reads
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from loracle_contracts import spec
 from loracle_contracts.explain import excerpt
@@ -15,6 +14,7 @@ from loracle_contracts.parse import MAX_BODY
 from loracle_contracts.verdict import Profile
 from loracle_mockserver import handlers
 from loracle_mockserver.authentication import Authentication, strict_key_rule
+from loracle_mockserver.call import Call
 from loracle_mockserver.clock import Clock
 from loracle_mockserver.faults import (
     Fault,
@@ -29,27 +29,13 @@ from loracle_mockserver.message import Reply, Request, error_reply
 from loracle_mockserver.reading import read
 from loracle_mockserver.store import MemoryStore, Namespace
 
-__all__ = ["MAX_HEADERS", "MAX_UPLOAD", "Call", "Engine"]
+__all__ = ["MAX_HEADERS", "MAX_UPLOAD", "Engine"]
 
 MAX_HEADERS = 32 * 1024
 MAX_UPLOAD = 30 * 1024 * 1024
 UPLOADS = "/_uploads/"
 _CLOSE = ((b"connection", b"close"),)
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "DELETE")
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """One request on its way through the engine."""
-
-    request: Request
-    headers: dict[bytes, list[bytes]]
-    operation: spec.Operation
-    namespace: Namespace | None
-    value: Any = None
-    fault: Fault | None = None
-    rules: tuple[str, ...] = ()
-    strict_rules: tuple[str, ...] = ()
 
 
 @dataclass

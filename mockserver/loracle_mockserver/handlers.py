@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from loracle_mockserver.call import Call
+from loracle_mockserver.clock import Clock
 from loracle_mockserver.message import Reply, error_reply, json_reply
-
-if TYPE_CHECKING:
-    from loracle_mockserver.engine import Call, Engine
-    from loracle_mockserver.store import Namespace
+from loracle_mockserver.store import MemoryStore, Namespace
 
 __all__ = ["HANDLERS"]
 
@@ -19,19 +18,27 @@ _JSON = (b"content-type", b"application/json")
 _PAGE = 10
 
 
-def _create(engine: Engine, call: Call) -> Reply:
-    task = engine.store.create(
+class World(Protocol):
+    """What an operation acts on; the engine is one."""
+
+    seed: int
+    clock: Clock
+    store: MemoryStore
+
+
+def _create(world: World, call: Call) -> Reply:
+    task = world.store.create(
         _namespace(call),
-        engine.seed,
+        world.seed,
         call.operation.id,
         call.value["name"],
-        engine.clock.now(),
+        world.clock.now(),
         call.request.body,
     )
     return Reply(200, b'{"task_id":"%b"}' % task.id.encode(), [_JSON])
 
 
-def _state(_engine: Engine, call: Call) -> Reply:
+def _state(_world: World, call: Call) -> Reply:
     task_id = call.value["task_id"]
     task = _namespace(call).tasks.get(task_id)
     created_by = {"getSubjectTraining": "createSubjectTraining", "getStyleTraining": "createStyleTraining"}
@@ -40,7 +47,7 @@ def _state(_engine: Engine, call: Call) -> Reply:
     return json_reply(task.as_state())
 
 
-def _list(_engine: Engine, call: Call) -> Reply:
+def _list(_world: World, call: Call) -> Reply:
     kind = call.value.get("task_type")
     newest_first = reversed(_namespace(call).tasks.values())
     tasks = (task for task in newest_first if kind is None or task.type == kind)
@@ -52,15 +59,15 @@ def _list(_engine: Engine, call: Call) -> Reply:
     )
 
 
-def _upload_url(engine: Engine, call: Call) -> Reply:
+def _upload_url(world: World, call: Call) -> Reply:
     namespace = _namespace(call)
     n, namespace.uploads = namespace.uploads, namespace.uploads + 1
-    assets_id = hashlib.sha256(f"loracle asset\n{engine.seed}\n{n}".encode()).hexdigest()[:32]
+    assets_id = hashlib.sha256(f"loracle asset\n{world.seed}\n{n}".encode()).hexdigest()[:32]
     file = f"{assets_id}.{call.value['file_extension']}"
-    engine.store.expect_upload(file)
+    world.store.expect_upload(file)
     hosts = call.headers.get(b"host")
     host = hosts[0].decode("latin-1") if hosts else "127.0.0.1"
-    query = f"X-Amz-Date={engine.clock.now()}&X-Amz-Expires=600&X-Amz-SignedHeaders=host&x-id=PutObject"
+    query = f"X-Amz-Date={world.clock.now()}&X-Amz-Expires=600&X-Amz-SignedHeaders=host&x-id=PutObject"
     return json_reply(
         {
             "assets_id": assets_id,
@@ -71,14 +78,14 @@ def _upload_url(engine: Engine, call: Call) -> Reply:
     )
 
 
-def _upload(engine: Engine, call: Call) -> Reply:
+def _upload(world: World, call: Call) -> Reply:
     file = call.request.path.rpartition("/")[2]
-    if not engine.store.expects_upload(file):
+    if not world.store.expects_upload(file):
         return error_reply("API_NOT_FOUND", "No upload URL of this name was handed out.")
     return Reply(200)
 
 
-def _models(_engine: Engine, _call: Call) -> Reply:
+def _models(_world: World, _call: Call) -> Reply:
     # No training has ended yet in this world, so no model was trained, and the mock serves no others.
     return json_reply({"models": [], "pagination": {"next_cursor": ""}})
 
@@ -94,7 +101,7 @@ def _namespace(call: Call) -> Namespace:
     return call.namespace
 
 
-HANDLERS: dict[str, Callable[[Engine, Call], Reply]] = {
+HANDLERS: dict[str, Callable[[World, Call], Reply]] = {
     "createSubjectTraining": _create,
     "createStyleTraining": _create,
     "getSubjectTraining": _state,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loracle_contracts import spec
 from loracle_contracts.explain import excerpt
@@ -10,10 +10,8 @@ from loracle_contracts.headers import content_encoding_rule, content_type_rule, 
 from loracle_contracts.parse import is_shallow, parse_any_depth
 from loracle_contracts.validation import judge, validate
 from loracle_contracts.verdict import Profile, Violation
+from loracle_mockserver.call import Call
 from loracle_mockserver.message import Reply, error_reply
-
-if TYPE_CHECKING:
-    from loracle_mockserver.engine import Call
 
 __all__ = ["read"]
 
