@@ -68,6 +68,8 @@ def explain(
 
 def excerpt(text: str) -> str:
     """The text cut to what a person reads, on one line."""
+    if len(text) <= _EXCERPT and text.isprintable():
+        return text
     cut = text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
     return " ".join(cut.split())
 

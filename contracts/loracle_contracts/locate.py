@@ -100,7 +100,7 @@ def _walk(text: str, at: int, wanted: _Branch, path: Path, found: dict[Path, Pla
             end = _skip_value(text, at)[1]
         else:
             inner = (*path, step)
-            end = _walk(text, at, branch, inner, found)
+            end = _walk(text, at, branch, inner, found) if branch else _skip_value(text, at)[1]
             found[inner] = Place(key, at, end)
         index += 1
         at = _COMMA(text, end).end()  # type: ignore[union-attr]
