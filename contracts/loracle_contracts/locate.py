@@ -96,12 +96,9 @@ def _walk(text: str, at: int, wanted: _Branch, path: Path, found: dict[Path, Pla
             step, at = scanstring(text, at + 1, False)
             at = _COLON(text, at).end()  # type: ignore[union-attr]
         branch = wanted.get(step)
-        if branch is None:
-            end = _skip_value(text, at)[1]
-        else:
-            inner = (*path, step)
-            end = _walk(text, at, branch, inner, found) if branch else _skip_value(text, at)[1]
-            found[inner] = Place(key, at, end)
+        end = _walk(text, at, branch, (*path, step), found) if branch else _skip_value(text, at)[1]
+        if branch is not None:
+            found[*path, step] = Place(key, at, end)
         index += 1
         at = _COMMA(text, end).end()  # type: ignore[union-attr]
     return at + 1
