@@ -69,9 +69,9 @@ _PRIORS = st.fixed_dictionaries(
 
 @st.composite
 def mutated_bodies(draw: st.DrawFn, operation: str) -> Any:
-    """A valid body after one to three changes at random places."""
+    """A valid body after one to four changes at random places."""
     body = copy.deepcopy(draw(st.sampled_from(valid_bodies(operation))))
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.integers(1, 4))):
         body = _mutate(draw, body)
     if isinstance(body, dict) and "base_model" in body and draw(st.integers(0, 4)) == 0:
         body["expert_setting"] = draw(_PRIORS)

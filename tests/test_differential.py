@@ -21,7 +21,7 @@ from loracle_mockserver.engine import Engine
 from loracle_mockserver.message import Request
 
 FAST_CASES = 2_000
-LONG_CASES = 50_000
+LONG_CASES = 54_000
 # A shrunk example is worth more than speed only when something failed; the database would make
 # runs differ.
 SETTINGS: dict[str, Any] = {
@@ -93,7 +93,7 @@ def divergences(cases: int, operation: str, source: str) -> tuple[int, int]:
 def share(cases: int, operation: str, source: str) -> int:
     """The subject request is where the rules are; the upload request has one."""
     of_operation = {"createSubjectTraining": 0.7, "createStyleTraining": 0.28, "createUploadUrl": 0.02}
-    of_source = {"right": 0.08, "wrong": 0.22, "mutated": 0.7}
+    of_source = {"right": 0.05, "wrong": 0.15, "mutated": 0.8}
     return int(cases * of_operation[operation] * of_source[source])
 
 
