@@ -62,16 +62,19 @@ def explain(
         failures = _without_echoes(bounded, {fault.path for fault in faults})
         places = locate(text, [failure.path for failure in failures]) if text is not None else {}
         source = _Source(value, text, places, lines)
-        found.extend(_of_failure(failure, source, profile, in_) for failure in failures)
+        found.extend(_of_failure(failure, source, in_) for failure in failures)
     return sorted(found, key=lambda violation: (violation.line or 0, violation.column or 0))
 
 
 def excerpt(text: str) -> str:
-    """The text cut to what a person reads, on one line."""
+    """The text cut to what a person reads, on one line, with what does not print escaped."""
     if len(text) <= _EXCERPT and text.isprintable():
         return text
     cut = text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
-    return " ".join(cut.split())
+    folded = " ".join(cut.split())
+    if folded.isprintable():
+        return folded
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in folded)
 
 
 def _failures(profile: Profile, schema: str, value: Any, *, is_small: bool) -> Iterator[_Failure]:
@@ -219,18 +222,20 @@ def _without_echoes(failures: Sequence[_Failure], bad: Container[tuple[str | int
     ]
 
 
-def _of_failure(failure: _Failure, source: _Source, profile: Profile, in_: str) -> Violation:
-    rule = spec.rules(profile)[failure.rule]
+def _of_failure(failure: _Failure, source: _Source, in_: str) -> Violation:
+    # The node's own entry: one rule may stand in several places, with a source for each.
+    entry = failure.node["x-source"][failure.keyword]
     is_unknown = failure.keyword == "additionalProperties"
     missing = failure.member is not None and not is_unknown
     path = failure.path[:-1] if missing else failure.path
     operand = failure.member if failure.keyword == "required" else failure.node.get(failure.keyword)
     line, column = source.position(path, of_key=is_unknown)
-    member = excerpt(str(failure.path[-1])) if failure.path else "the body"
+    member = _member_text(failure.path)
     known = _guesses(failure) if is_unknown else ()
     # A query has no JSON numbers to advise.
     keyword = "format" if in_ == "query" and failure.keyword == "type" else failure.keyword
-    expected = rule.expected or expected_text(failure.keyword, operand)
+    expected = entry.get("expected") or expected_text(failure.keyword, operand)
+    got = "nothing" if missing else _got(failure, source)
     return Violation(
         in_=in_,
         pointer=pointer(failure.path),
@@ -238,10 +243,18 @@ def _of_failure(failure: _Failure, source: _Source, profile: Profile, in_: str) 
         column=column,
         rule=failure.rule,
         expected=expected,
-        got="nothing" if missing else _got(failure, source),
-        source=rule.source,
-        advice=rule.advice or advice_text(keyword, operand, member, expected, known),
+        got=got,
+        source=spec.source_of(entry),
+        advice=entry.get("advice") or advice_text(keyword, operand, member, expected, got, known),
     )
+
+
+def _member_text(path: tuple[str | int, ...]) -> str:
+    if not path:
+        return "the body"
+    if isinstance(path[-1], int):
+        return f"item {path[-1]} of {_member_text(path[:-1])}"
+    return excerpt(path[-1]) or "the member without a name"
 
 
 def _got(failure: _Failure, source: _Source) -> str:

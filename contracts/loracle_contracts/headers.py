@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from loracle_contracts import spec
+from loracle_contracts.explain import excerpt
 from loracle_contracts.verdict import Profile, Violation
 
-__all__ = ["authorization_rule", "content_type_rule", "header_violation", "header_violations"]
+__all__ = ["authorization_rule", "content_type_rule", "header_violation", "header_violations", "redacted"]
 
 
 def header_violations(
@@ -27,7 +28,7 @@ def header_violations(
         sent = values.get("authorization", [])
         rule = authorization_rule(sent, profile)
         if rule:
-            found.append(header_violation(rule, _redacted(sent), profile))
+            found.append(header_violation(rule, redacted(sent), profile))
     if known.request:
         for name, rule in (
             ("content-type", content_type_rule(", ".join(values.get("content-type", [])))),
@@ -45,10 +46,10 @@ def authorization_rule(values: list[str], profile: Profile) -> str | None:
         return "header.authorization.required"
     if len(values) > 1:
         return "header.authorization.scheme"
-    scheme, _, key = values[0].strip().partition(" ")
+    scheme, blank, key = values[0].strip().partition(" ")
     if scheme.lower() == "bearer" and key.strip():
         return None
-    if profile == "lenient" and scheme.lower() not in ("bearer", "basic", "digest", "negotiate"):
+    if profile == "lenient" and not blank and scheme.lower() != "bearer":
         # The vendor's JavaScript SDK sends the key alone, and the real gateway seems to take it.
         return None
     return "header.authorization.scheme"
@@ -78,10 +79,13 @@ def header_violation(rule: str, got: str, profile: Profile) -> Violation:
     return spec.rules(profile)[rule].violation("header", pointer, got)
 
 
-def _redacted(values: list[str]) -> str:
-    if not values:
+def redacted(values: list[str]) -> str:
+    """What the Authorization headers look like, without the key."""
+    if not values or not values[0].strip():
         return "nothing"
     if len(values) > 1:
         return f"{len(values)} Authorization headers"
     scheme, blank, _ = values[0].strip().partition(" ")
-    return f"{scheme} [redacted]" if blank else "[redacted] without a scheme"
+    if blank:
+        return f"{excerpt(scheme)} [redacted]"
+    return "Bearer without a key" if scheme.lower() == "bearer" else "a value without a scheme"

@@ -139,6 +139,8 @@ def _arguments(component: Payload, path: Path, payload: Payload) -> Iterator[Fin
     seen: set[str] = set()
     for index, argument in enumerate(component.get("args") or []):
         name, value = argument.get("name"), argument.get("value")
+        if not isinstance(name, str):  # the seed profile takes anything here
+            continue
         if name in seen:
             yield "lint.duplicate_argument", (*path, index)
         seen.add(name)

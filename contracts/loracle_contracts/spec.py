@@ -24,6 +24,7 @@ __all__ = [
     "operations",
     "read",
     "rules",
+    "source_of",
     "validator",
 ]
 
@@ -132,6 +133,11 @@ def rules(profile: Profile) -> dict[str, Rule]:
         )
         for name, entry in json.loads(read("rules.json"))[profile].items()
     }
+
+
+def source_of(entry: dict[str, str]) -> Source:
+    """The source that an x-source entry names."""
+    return Source(entry["kind"], entry["page"], entry.get("note", ""))
 
 
 @cache

@@ -54,10 +54,12 @@ def expected_text(keyword: str, value: Any) -> str:
             return f"{keyword} {value}"
 
 
-def advice_text(keyword: str, value: Any, member: str, expected: str, known: Sequence[str] = ()) -> str:
+def advice_text(
+    keyword: str, value: Any, member: str, expected: str, got: str, known: Sequence[str] = ()
+) -> str:
     """One sentence on what to do about a violation of `keyword` at `member`.
 
-    `expected` says what the rule asks for; `known` holds the names that the enclosing object allows,
+    `expected` says what the rule asks for, `got` quotes what came; `known` holds the names that the enclosing object allows,
     best guess first.
     """
     match keyword:
@@ -69,13 +71,13 @@ def advice_text(keyword: str, value: Any, member: str, expected: str, known: Seq
             )
         case "type":
             types = [value] if isinstance(value, str) else value
-            if "string" not in types and ("integer" in types or "number" in types):
+            if got.startswith('"') and "string" not in types and {"integer", "number"} & set(types):
                 return f"Send {member} as a JSON number, without quotation marks."
             return f"Send {member} as {expected}."
         case "minItems":
             return f"Put at least {value} into {member}."
         case "maxItems":
-            return f"Split the request: {member} takes {value} at most."
+            return f"Shorten {member} to {value} items."
         case _:
             return f"Change {member} to {expected}."
 

@@ -42,6 +42,8 @@ def validate(
     >>> [violation.rule for violation in verdict.violations][:2]
     ['base_model.required', 'width.required']
     """
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit is at least 1, or None for all; not {limit}")
     schema = _schema(operation, profile, part)
     if part == "headers":
         found = header_violations(_pairs(data), operation, profile)

@@ -63,7 +63,9 @@ class Violation:
         }
 
     def __str__(self) -> str:
-        place = self.pointer or f"the {self.in_}"
+        printable = self.pointer.isprintable()
+        pointer = self.pointer if printable else self.pointer.encode("unicode_escape").decode()
+        place = pointer or f"the {self.in_}"
         at = f"{self.line}:{self.column}: " if self.line else ""
         return (
             f"{at}{place}: expected {self.expected}, got {self.got} "
@@ -71,7 +73,7 @@ class Violation:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Verdict:
     """What the contract says of one payload. True in a condition where the payload is valid.
 
@@ -85,7 +87,7 @@ class Verdict:
     violations: tuple[Violation, ...]
     value: Any = field(repr=False, default=None)
     truncated: bool = False
-    find_lints: Callable[[], tuple[Violation, ...]] | None = field(repr=False, compare=False, default=None)
+    find_lints: Callable[[], tuple[Violation, ...]] | None = field(repr=False, default=None)
 
     @property
     def valid(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loracle_contracts.headers import authorization_rule, header_violation
+from loracle_contracts.headers import authorization_rule, header_violation, redacted
 from loracle_contracts.verdict import Profile
 from loracle_mockserver.message import Reply, error_reply
 from loracle_mockserver.store import MemoryStore, Namespace
@@ -38,7 +38,7 @@ class Authentication:
                 return namespace
             rule = "header.authorization.key"
         reason = "MISSING_API_KEY" if rule.endswith("required") else "INVALID_API_KEY"
-        violation = header_violation(rule, _redacted(values), self._profile)
+        violation = header_violation(rule, redacted(values), self._profile)
         return error_reply(reason, metadata={"violations": [violation.as_dict()]})
 
 
@@ -52,10 +52,3 @@ def _key(value: str) -> str:
     scheme, _, key = value.strip().partition(" ")
     # A bare key gets here in the lenient profile only.
     return key.strip() if scheme.lower() == "bearer" else value.strip()
-
-
-def _redacted(values: list[str]) -> str:
-    if not values or not values[0].strip():
-        return "nothing"
-    scheme, blank, _ = values[0].strip().partition(" ")
-    return f"{scheme} [redacted]" if blank else "a value without a scheme"
