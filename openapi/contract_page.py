@@ -22,15 +22,15 @@ def contract_page(page: str, rules: dict[str, Json], document: dict[str, Json]) 
         raise ValueError(f"docs/contract.md needs the markers {BEGIN} and {END}")
     lines = ["| where | rule id | rule | source |", "|---|---|---|---|"]
     for rule, entry in rules.items():
-        source = entry["x-source"]
         places = sorted({_place(place) for place in entry["places"]}) or [rule.partition(".")[0]]
         expected = entry.get("expected") or " / ".join(
-            sorted({expected_text(entry["keyword"], place["value"]) for place in entry["places"]})
+            sorted({expected_text(place["keyword"], place["value"]) for place in entry["places"]})
         )
-        note = f"; {source['note']}" if "note" in source else ""
+        sources = [place["source"] for place in entry["places"]] or [entry["x-source"]]
+        told = list(dict.fromkeys(_source(source) for source in sources))
         lines.append(
             f"| {'<br>'.join(_cell(f'`{p}`') for p in places)} | `{rule}` | {_cell(expected)} "
-            f"| {source['kind']}: {source['page']}{_cell(note)} |"
+            f"| {_cell('<br>'.join(told))} |"
         )
     pages = [f"- **{name}**: {title}" for name, title in document["x-pages"].items()]
     table = "\n".join([*lines, "", "The pages that the table names:", "", *pages])
@@ -40,6 +40,11 @@ def contract_page(page: str, rules: dict[str, Json], document: dict[str, Json]) 
 def _place(place: dict[str, Json]) -> str:
     pointer: str = place["pointer"]
     return str(place["schema"]) + pointer.replace("/properties", "").replace("/items", "/*")
+
+
+def _source(source: dict[str, Json]) -> str:
+    note = f"; {source['note']}" if "note" in source else ""
+    return f"{source['kind']}: {source['page']}{note}"
 
 
 def _cell(text: str) -> str:

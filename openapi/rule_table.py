@@ -15,7 +15,8 @@ ASSERTIONS = (
 def rule_table(validation: dict[str, Json], other_rules: dict[str, Json]) -> dict[str, Json]:
     """Every rule of a validation document: id -> source, keyword, advice and where it applies.
 
-    Raises ValueError where an assertion has no source or one id has two sources.
+    One id may stand in several places, each with its own keyword, value and source. Raises ValueError
+    where an assertion has no source.
     """
     table: dict[str, Json] = {
         rule: {"keyword": None, **entry, "places": []} for rule, entry in other_rules.items()
@@ -59,11 +60,21 @@ def _add(node: Json, keyword: str, value: Json, name: str, pointer: str, table: 
         rule,
         {
             "keyword": keyword,
-            "x-source": {k: source[k] for k in ("kind", "page", "note") if k in source},
+            "x-source": _source(source),
             **{k: source[k] for k in ("advice", "expected") if k in source},
             "places": [],
         },
     )
-    place = {"schema": name, "pointer": pointer, "value": None if keyword == "then" else value}
+    place = {
+        "schema": name,
+        "pointer": pointer,
+        "keyword": keyword,
+        "value": None if keyword == "then" else value,
+        "source": _source(source),
+    }
     if place not in entry["places"]:
         entry["places"].append(place)
+
+
+def _source(source: dict[str, Json]) -> dict[str, Json]:
+    return {k: source[k] for k in ("kind", "page", "note") if k in source}

@@ -59,8 +59,8 @@ def advice_text(
 ) -> str:
     """One sentence on what to do about a violation of `keyword` at `member`.
 
-    `expected` says what the rule asks for, `got` quotes what came; `known` holds the names that the enclosing object allows,
-    best guess first.
+    `expected` says what the rule asks for, `got` quotes what came; `known` holds the names that the
+    enclosing object allows, best guess first.
     """
     match keyword:
         case "required":

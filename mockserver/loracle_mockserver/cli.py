@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 import sys
 import tomllib
@@ -52,7 +53,8 @@ def main(context: click.Context) -> None:
     "api_keys",
     multiple=True,
     envvar="LORACLE_API_KEY",
-    help="A key to accept; may be repeated. Without any, every key is accepted.",
+    help="A key to accept; may be repeated (in the environment: several, separated by blanks). "
+    "Without any, every key is accepted.",
 )
 @click.option(
     "--faults",
@@ -89,15 +91,21 @@ def serve(
     plan = _plan(faults) if faults else FaultPlan()
     if admin_token is not None and not admin_token.strip():
         raise click.BadParameter("a token cannot be blank", param_hint="--admin-token")
-    if any(not key.strip() for key in api_keys):
+    # Set but empty is what an unset secret looks like in CI; it must not open the mock to every key.
+    is_blank = not api_keys and not os.environ.get("LORACLE_API_KEY", "unset").strip()
+    if is_blank or any(not key.strip() for key in api_keys):
         raise click.BadParameter("a key cannot be blank", param_hint="--api-key")
     try:
         listener = bind(host, port)
     except OSError as error:
         raise _Unrunnable(_why_not(host, port, error)) from None
+    except UnicodeError:
+        raise click.BadParameter(f"{host!r} is no host name", param_hint="--host") from None
     engine = Engine(profile=profile, seed=seed, keys=frozenset(api_keys), plan=plan)
     app = MockApp(engine, admin_token=admin_token, is_public=not is_loopback(host))
-    shown = f"[{host}]" if ":" in host else host
+    # An address that means "all of them" is none to connect to.
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    shown = f"[{reachable}]" if ":" in reachable else reachable
     url = f"http://{shown}:{listener.getsockname()[1]}"
     key = api_keys[0] if api_keys else "any-key"
 
@@ -112,7 +120,10 @@ def serve(
         )
         sys.stdout.flush()
 
-    run(app, listener, announce)
+    try:
+        run(app, listener, announce)
+    except OSError as error:
+        raise _Unrunnable(f"cannot go on: {error.strerror or error}") from None
 
 
 def _plan(path: Path) -> Any:
@@ -157,8 +168,20 @@ def _settings(path: Path) -> dict[str, Any]:
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise click.UsageError(f"{path}: [tool.loracle] has no setting {key!r}.{hint}")
         is_one_key = name == "api_key" and isinstance(value, str)
+        _check_setting(path, key, name, value)
         settings["api_keys" if name == "api_key" else name] = [value] if is_one_key else value
     return settings
+
+
+def _check_setting(path: Path, key: str, name: str, value: Any) -> None:
+    """Refuses what click would turn into something else, such as true into the port 1."""
+    several = value if name == "api_key" and isinstance(value, list) else [value]
+    kinds = (int, str) if name in ("port", "seed") else (str,)
+    if isinstance(value, list) and not value:
+        raise click.UsageError(f"{path}: [tool.loracle] {key} is an empty list; leave it out instead")
+    if any(isinstance(one, bool) or not isinstance(one, kinds) for one in several):
+        wanted = "a whole number" if int in kinds else "text"
+        raise click.UsageError(f"{path}: [tool.loracle] {key} is {value!r}, but it has to be {wanted}")
 
 
 def _option_names() -> set[str]:

@@ -103,12 +103,14 @@ class Engine:
         call = Call(request, headers, operation, namespace)
         if self.profile != "strict" and operation.authenticated:
             call.strict_rules = strict_key_rule(headers[b"authorization"])
+            if path != request.path:
+                call.strict_rules += ("path.doubled_slash",)
         reply = self._answer(call)
         self.journal.add(
             namespace.id if namespace else None,
             operation.id,
             request.method,
-            path,
+            request.path,
             reply.status,
             reply.reason,
             call.fault.origin if call.fault else None,

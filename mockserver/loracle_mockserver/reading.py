@@ -68,7 +68,7 @@ def _read_slowly(call: Call, schema: str, profile: Profile) -> Reply | None:
     if profile != "strict" and not _is_known_to_strict(call, schema):
         # Accepted here, and noted as what strict would refuse.
         strict = validate(body, call.operation.id, "strict")
-        call.strict_rules += tuple([violation.rule for violation in strict.violations])
+        call.strict_rules += _rules(strict.violations)
     return None
 
 
@@ -85,8 +85,13 @@ def _refuse_media_type(call: Call, profile: Profile) -> Reply | None:
     return error_reply("UNSUPPORTED_MEDIA_TYPE", metadata={"violations": [violation.as_dict()]})
 
 
+def _rules(violations: tuple[Violation, ...]) -> tuple[str, ...]:
+    """The rules that were broken, each once; the journal keeps them."""
+    return tuple(dict.fromkeys([violation.rule for violation in violations]))
+
+
 def _refuse(call: Call, violations: tuple[Violation, ...]) -> Reply:
-    call.rules = tuple([violation.rule for violation in violations[:_LISTED_VIOLATIONS]])
+    call.rules = _rules(violations)
     first = violations[0]
     rules = "1 rule" if len(violations) == 1 else f"{len(violations)} rules"
     message = (

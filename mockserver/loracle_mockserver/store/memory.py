@@ -12,6 +12,7 @@ from loracle_mockserver.tasks import Task
 __all__ = ["MemoryStore", "Namespace"]
 
 MAX_TASKS = 10_000
+MAX_BYTES = 64 * 1024 * 1024  # of the bodies that are kept with the tasks
 MAX_NAMESPACES = 1_000
 MAX_UPLOADS = 10_000
 
@@ -57,6 +58,7 @@ class MemoryStore:
         self.dropped_tasks = 0
         self.dropped_namespaces = 0
         self._tasks = 0
+        self._bytes = 0
         self._uploads: OrderedDict[str, None] = OrderedDict()
         # Oldest first; those of dropped namespaces are skipped when met.
         self._order: deque[tuple[Namespace, Task]] = deque()
@@ -73,6 +75,7 @@ class MemoryStore:
             if len(self.namespaces) > MAX_NAMESPACES:
                 _, oldest = self.namespaces.popitem(last=False)
                 self._tasks -= len(oldest.tasks)
+                self._bytes -= sum(len(task.body) for task in oldest.tasks.values())
                 oldest.tasks.clear()
                 self.dropped_namespaces += 1
         return found
@@ -88,9 +91,12 @@ class MemoryStore:
         task = namespace.create(seed, operation, name, created_at, body)
         self._order.append((namespace, task))
         self._tasks += 1
+        self._bytes += len(body)
         if self._tasks > MAX_TASKS:
             self._drop_oldest()
-        elif len(self._order) > 2 * MAX_TASKS:
+        while self._bytes > MAX_BYTES:
+            self._drop_oldest()
+        if len(self._order) > 2 * MAX_TASKS:
             self._order = deque(entry for entry in self._order if self.holds(entry[0]))
         return task
 
@@ -99,6 +105,7 @@ class MemoryStore:
         while not self.holds(namespace):
             namespace, task = self._order.popleft()
         namespace.drop(task)
+        self._bytes -= len(task.body)
         self._tasks -= 1
         self.dropped_tasks += 1
 
