@@ -215,6 +215,26 @@ def test_the_memory_is_bounded_and_says_what_it_dropped(monkeypatch: pytest.Monk
     assert sum(1 for _ in engine.store.tasks()) == 5
 
 
+def test_large_bodies_fill_the_memory_no_more_than_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_BYTES", 20_000)
+    engine = Engine()
+    for n in range(30):
+        assert create(engine, "x" * 200 + str(n), key=f"key{n % 2}").status == 200
+    kept = [task for _, task in engine.store.tasks()]
+    assert sum(len(task.body) for task in kept) <= 20_000
+    assert len(kept) + engine.store.dropped_tasks == 30
+    assert kept
+
+
+def test_lenient_notes_a_doubled_slash_and_takes_no_other_scheme() -> None:
+    engine = Engine(profile="lenient")
+    assert create(engine, path="/" + SUBJECT).status == 200
+    (entry,) = engine.journal
+    assert (entry.path, entry.strict_rules) == ("/" + SUBJECT, ("path.doubled_slash",))
+    token = [(b"authorization", b"Token eA=="), JSON]
+    assert engine.handle(Request("GET", "/v3/training", headers=token)).status == 403
+
+
 def test_reset_puts_the_world_back_to_the_start() -> None:
     engine = Engine()
     first = create(engine).body

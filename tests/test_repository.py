@@ -251,3 +251,9 @@ def test_the_readme_has_each_command_as_one_line(name: str) -> None:
         ["bash", ROOT / ".ci" / "run", "--command", name], check=True, capture_output=True, text=True
     )
     assert shown.stdout == blocks[0], "CI runs what the README says"
+
+
+def test_no_file_is_left_over_from_an_edit() -> None:
+    assert not [
+        name for name in _git("ls-files").splitlines() if name.endswith((".orig", ".rej", ".bak", "~"))
+    ]

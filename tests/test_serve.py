@@ -134,6 +134,10 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
     [
         ("sede = 1", 2, "no setting 'sede'. Did you mean 'seed'?"),
         ('port = "eighty"', 2, "'eighty' is not a valid integer"),
+        ("port = true", 2, "port is True, but it has to be a whole number"),
+        ("seed = 1.7", 2, "seed is 1.7, but it has to be a whole number"),
+        ("faults = 7", 2, "faults is 7, but it has to be text"),
+        ("api-key = []", 2, "api-key is an empty list"),
         ("port = 70000", 2, "70000 is not in the range"),
         ('profile = "loose"', 2, "'loose' is not one of"),
         ("port = ", 3, "pyproject.toml cannot be read"),
@@ -151,6 +155,21 @@ def test_a_table_that_is_none_is_a_usage_error(text: str, tmp_path: Path) -> Non
     (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
     ended = run_command("serve", cwd=tmp_path)
     assert (ended.returncode, "Traceback" in ended.stderr) == (2, False), ended.stderr
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_key_that_is_set_but_blank_does_not_open_the_mock(blank: str, tmp_path: Path) -> None:
+    ended = run_command("serve", environment={"LORACLE_API_KEY": blank}, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "a key cannot be blank" in ended.stderr
+
+
+@pytest.mark.parametrize("host", ["...", "a" * 300])
+def test_what_is_no_host_name_is_refused(host: str, tmp_path: Path) -> None:
+    ended = run_command("serve", "--host", host, cwd=tmp_path)
+    assert ended.returncode in (2, 3)
+    assert "Traceback" not in ended.stderr
+    assert "host" in ended.stderr.lower() or "listen" in ended.stderr
 
 
 def test_a_missing_fault_plan_could_not_be_read(tmp_path: Path) -> None:

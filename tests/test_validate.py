@@ -15,7 +15,7 @@ from payloads import mutated_bodies, valid_bodies
 from pydantic import ValidationError
 
 import loracle_contracts
-from loracle_contracts import SubjectTrainingRequest, operations, rules, task_id, validate
+from loracle_contracts import SubjectTrainingRequest, operations, rules, spec, task_id, validate
 from loracle_contracts.locate import locate, pointer
 
 BODY: dict[str, Any] = {
@@ -302,3 +302,90 @@ def test_the_package_tells_what_it_does_not_have() -> None:
         loracle_contracts.nothing  # noqa: B018
     assert set(loracle_contracts.__all__) <= set(dir(loracle_contracts))
     assert valid_bodies("createSubjectTraining")
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "source"),
+    [
+        ({"expert_setting": {"instance_prompt": "p", "lora_r": 3}}, {}, "stated: english-subject"),
+        ({"expert_setting": {"instance_prompt": "p", "lora_r": 8}}, {"profile": "seed"}, "stated: seed"),
+        ({"expert_setting": {"instance_prompt": 5}}, {}, "stated: seed"),
+        (
+            {"expert_setting": {"instance_prompt": 5}},
+            {"operation": "createStyleTraining"},
+            "observed: python-sdk",
+        ),
+    ],
+)
+def test_a_rule_in_several_places_names_the_source_of_the_place(body: Any, options: Any, source: str) -> None:
+    (violation,) = validate({**BODY, **body}, **options).violations
+    assert str(violation.source) == source
+
+
+@pytest.mark.parametrize("limit", [0, -1, -2])
+def test_a_limit_can_hide_no_verdict(limit: int) -> None:
+    with pytest.raises(ValueError, match="limit is at least 1"):
+        validate("{}", limit=limit)
+    cut = validate("{}", limit=1)
+    assert not cut
+    assert cut.truncated
+    assert not validate("{}", limit=None).truncated
+
+
+@pytest.mark.parametrize(
+    ("body", "advice"),
+    [
+        ({"width": "512"}, "Send width as a JSON number, without quotation marks."),
+        ({"width": 1.5}, "Send width as an integer."),
+        ({"image_dataset_items": ["a"]}, "Send item 0 of image_dataset_items as an object."),
+        ({"": 1}, "Remove the member without a name; the contract does not know it."),
+    ],
+)
+def test_advice_fits_what_came(body: Any, advice: str) -> None:
+    (violation,) = validate({**BODY, **body}).violations
+    assert violation.advice == advice
+
+
+def test_what_does_not_print_is_escaped_and_stays_on_one_line() -> None:
+    text = json.dumps({**BODY, "a\x1b[31m\nb": "\x1b\n\ud800"}, ensure_ascii=False)
+    for violation in validate(text).violations:
+        assert str(violation).isprintable(), ascii(str(violation))
+
+
+def test_an_integer_that_python_does_not_write_out_is_a_violation() -> None:
+    assert found({**BODY, "width": 10**5000}) == [("/width", "json.number")]
+    assert found({**BODY, "width": -(10**5000)}) == [("/width", "json.number")]
+
+
+def test_headers_are_text() -> None:
+    with pytest.raises(TypeError, match="text"):
+        validate([(b"authorization", b"Bearer k")], part="headers")
+
+
+@given(mutated_bodies("createSubjectTraining"), st.sampled_from(["strict", "lenient", "seed"]))
+def test_lints_of_whatever_is_accepted_point_into_it(body: Any, profile: Any) -> None:
+    verdict = validate(json.dumps(body), profile=profile)
+    for lint in verdict.lints:
+        assert verdict.valid
+        assert lint.line is not None
+        assert lint.rule.startswith("lint.")
+
+
+def test_a_component_of_any_shape_has_lints_under_the_seed_profile() -> None:
+    body = {**BODY, "components": [{"name": "resize", "args": [{"name": ["a"]}]}]}
+    assert "lint.missing_argument" in {lint.rule for lint in validate(body, profile="seed").lints}
+
+
+def test_no_text_shows_a_regular_expression() -> None:
+    for profile in ("strict", "lenient", "seed"):
+        for name, schema in spec.document(profile)["$defs"].items():  # type: ignore[arg-type]
+            for place, node in _patterns(schema, name):
+                assert "expected" in node["x-source"]["pattern"], place
+
+
+def _patterns(node: Any, place: str) -> Any:
+    if isinstance(node, dict):
+        if isinstance(node.get("pattern"), str) and "x-source" in node:
+            yield place, node
+        for key, child in node.items():
+            yield from _patterns(child, f"{place}/{key}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -151,7 +152,10 @@ def _schema(operation: str, profile: Profile, part: Part) -> str:
 def _pairs(data: Any) -> Iterable[tuple[str, str]]:
     if isinstance(data, (bytes, str)):
         raise TypeError("headers are judged as a mapping, or as a list of pairs")
-    return data.items() if isinstance(data, Mapping) else data
+    pairs = list(data.items() if isinstance(data, Mapping) else data)
+    if not all(isinstance(name, str) and isinstance(value, str) for name, value in pairs):
+        raise TypeError("the names and values of headers are text")
+    return pairs
 
 
 def _dumped(data: Any) -> str:
@@ -161,7 +165,18 @@ def _dumped(data: Any) -> str:
         # Deeper than any limit here; the parser needs only its beginning to say so.
         return "[" * 1000
     except (TypeError, ValueError) as error:
+        if "digits" in str(error):
+            return _dumped(_without_giants(data))
         raise TypeError(f"not a JSON value: {error}") from None
+
+
+def _without_giants(data: Any) -> Any:
+    """The value with infinity for the integers that Python does not write out; no double holds them."""
+    if isinstance(data, Mapping):
+        return {name: _without_giants(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_without_giants(value) for value in data]
+    return math.inf if isinstance(data, int) and data.bit_length() > 1024 else data
 
 
 def _too_large(data: bytes | str, operation: str, profile: Profile, part: Part, schema: str) -> Verdict:

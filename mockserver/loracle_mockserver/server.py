@@ -48,7 +48,7 @@ def is_loopback(host: str) -> bool:
 
 
 def serve(app: MockApp, listener: socket.socket, announce: Callable[[], None]) -> None:
-    """Answers requests until the process is interrupted or terminated; then ends cleanly."""
+    """Answers requests until the process is interrupted, and returns; a termination ends the process."""
     options: dict[str, Any] = {
         "loop": "auto",
         "http": MockProtocol,
