@@ -203,7 +203,14 @@ def _rule(rule: Any, place: str) -> FaultRule:
         for value in values:
             if type(value) is not int or value < lowest:
                 raise FaultPlanError(f"{place}: {key} counts from {lowest}, so it cannot be {value!r}")
-    return FaultRule(**{**rule, "nth": tuple(counts["nth"]), "delay": float(rule.get("delay", 0))})
+    made = FaultRule(**{**rule, "nth": tuple(counts["nth"]), "delay": float(rule.get("delay", 0))})
+    if operation is not None and {"reason", "status"} & rule.keys():
+        known = spec.operations()[operation]
+        if made.reason_for(known) is None:
+            wanted = rule.get("reason", rule.get("status"))
+            listed = ", ".join(known_faults(known))
+            raise FaultPlanError(f"{place}: {operation} never answers {wanted}; its errors are {listed}")
+    return made
 
 
 def _check_effect(rule: dict[str, Any], place: str) -> None:
