@@ -61,7 +61,7 @@ def validate(
 
 
 def judge(data: bytes, value: Any, operation: str, profile: Profile) -> Verdict:
-    """The verdict on a request body that `parse_fast` has read as `value` and that breaks its schema."""
+    """The verdict on a request body that is proven strict JSON for `value`, and that breaks its schema."""
     schema = str(spec.operations()[operation].request)
     return _explained(Parsed(data.decode(), value), operation, profile, "request", schema, LIMIT)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -13,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 
 from loracle_contracts import spec
 from loracle_mockserver.engine import Engine
-from loracle_mockserver.message import error_reply
+from loracle_mockserver.message import Reply, error_reply
 
 __all__ = ["document_app"]
 
@@ -36,9 +38,9 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
         redirect_slashes=False,  # a redirect would name the Host that the client sent
         swagger_ui_parameters={"tryItOutEnabled": True},
     )
-    document = spec.read(f"openapi-{engine.profile}.json")
     # The shipped contract, not one that FastAPI would derive from the control API's routes.
-    app.openapi = lambda: _parsed(document)  # type: ignore[method-assign]
+    document = json.loads(spec.read(f"openapi-{engine.profile}.json"))
+    app.openapi = lambda: document  # type: ignore[method-assign]
     guard = Depends(_guard(admin_token, is_public=is_public))
 
     @app.exception_handler(_Forbidden)
@@ -47,21 +49,21 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
             "API_NOT_ALLOWED",
             "The control API is open on loopback only; send 'Authorization: Bearer <admin token>'.",
         )
-        return Response(reply.body, reply.status, media_type="application/json")
+        return _response(reply)
 
     @app.exception_handler(404)
     @app.exception_handler(405)
     async def unknown(request: Request, error: Any) -> Response:
         reason = "API_NOT_FOUND" if error.status_code == 404 else "METHOD_NOT_ALLOWED"
         reply = error_reply(reason, f"{request.method} {request.url.path}: no such page of the mock.")
-        return Response(reply.body, reply.status, error.headers, "application/json")
+        return _response(reply, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def wrong_query(_: Request, error: Exception) -> Response:
         details = error.errors() if isinstance(error, RequestValidationError) else []
         first = f"{details[0]['loc'][-1]}: {details[0]['msg']}" if details else str(error)
         reply = error_reply("INVALID_REQUEST_BODY", f"The control API does not understand {first}.")
-        return Response(reply.body, reply.status, media_type="application/json")
+        return _response(reply)
 
     @app.get("/openapi.yaml", include_in_schema=False)
     async def openapi_yaml() -> Response:
@@ -120,6 +122,10 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
     return app
 
 
+def _response(reply: Reply, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(reply.body, reply.status, headers, "application/json")
+
+
 def _guard(admin_token: str | None, *, is_public: bool) -> Any:
     async def check(request: Request) -> None:
         if not is_public:
@@ -129,9 +135,3 @@ def _guard(admin_token: str | None, *, is_public: bool) -> Any:
             raise _Forbidden
 
     return check
-
-
-def _parsed(document: bytes) -> dict[str, Any]:
-    import json  # noqa: PLC0415
-
-    return dict(json.loads(document))

@@ -9,12 +9,11 @@ from typing import Any, Protocol
 
 from loracle_mockserver.call import Call
 from loracle_mockserver.clock import Clock
-from loracle_mockserver.message import Reply, error_reply, json_reply
+from loracle_mockserver.message import JSON_TYPE, Reply, error_reply, json_reply
 from loracle_mockserver.store import MemoryStore, Namespace
 
 __all__ = ["HANDLERS"]
 
-_JSON = (b"content-type", b"application/json")
 _PAGE = 10
 
 
@@ -35,7 +34,7 @@ def _create(world: World, call: Call) -> Reply:
         world.clock.now(),
         call.request.body,
     )
-    return Reply(200, b'{"task_id":"%b"}' % task.id.encode(), [_JSON])
+    return Reply(200, b'{"task_id":"%b"}' % task.id.encode(), [JSON_TYPE])
 
 
 def _state(_world: World, call: Call) -> Reply:

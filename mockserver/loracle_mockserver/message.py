@@ -11,12 +11,12 @@ import orjson
 
 from loracle_contracts import spec
 
-__all__ = ["Reply", "Request", "error_reply", "json_reply"]
+__all__ = ["JSON_TYPE", "Reply", "Request", "error_reply", "json_reply"]
 
 _INTERESTING = frozenset(
     b"authorization content-type content-encoding content-length host prefer x-loracle-fault".split()
 )
-_JSON = (b"content-type", b"application/json")
+JSON_TYPE = (b"content-type", b"application/json")
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +76,7 @@ class Reply:
 
 def json_reply(value: Any) -> Reply:
     """A success with a JSON body; exactly 200, as the vendor's SDK wants it."""
-    return Reply(200, orjson.dumps(value), [_JSON])
+    return Reply(200, orjson.dumps(value), [JSON_TYPE])
 
 
 def error_reply(
@@ -96,4 +96,4 @@ def error_reply(
         "message": message or known["message"],
         "metadata": metadata or {},
     }
-    return Reply(known["code"], orjson.dumps(envelope), [_JSON, *headers], reason=reason)
+    return Reply(known["code"], orjson.dumps(envelope), [JSON_TYPE, *headers], reason=reason)
