@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from payloads import CREATES, mutated_bodies, valid_bodies
 
 from loracle_contracts import operations, task_id, validate
+from loracle_mockserver.control import Control
 from loracle_mockserver.engine import Engine
+from loracle_mockserver.journal import describe
 from loracle_mockserver.message import Reply, Request
 from loracle_mockserver.store import memory
 
@@ -174,8 +176,8 @@ def test_an_upload_goes_to_the_url_that_was_answered() -> None:
         ).body
     )
     assert target["upload_url"].startswith("http://mock.test:81/_uploads/" + target["assets_id"])
-    path = target["upload_url"].partition("mock.test:81")[2].partition("?")[0]
-    put = engine.handle(Request("PUT", path, headers=[], body=b"\x89PNG"))
+    path, _, query = target["upload_url"].partition("mock.test:81")[2].partition("?")
+    put = engine.handle(Request("PUT", path, query.encode(), [], b"\x89PNG"))
     assert (put.status, put.body) == (200, b"")
     assert engine.handle(Request("PUT", "/_uploads/other.png")).status == 404
 
@@ -186,33 +188,32 @@ def test_lenient_takes_what_strict_refuses_and_records_it() -> None:
     assert Engine().handle(request).status == 400
     lenient = Engine(profile="lenient")
     assert lenient.handle(request).status == 200
-    (entry,) = lenient.journal
+    ((_, entry),) = lenient.store.entries()
     assert entry.rules == ()
     assert set(entry.strict_rules) == {"width.type", "components.type"}
     bare = [(b"authorization", b"k"), JSON]
     assert lenient.handle(Request("GET", "/v3/training", headers=bare)).status == 200
-    assert list(lenient.journal)[-1].strict_rules == ("header.authorization.scheme",)
+    assert list(lenient.store.entries())[-1][1].strict_rules == ("header.authorization.scheme",)
 
 
 def test_the_memory_is_bounded_and_says_what_it_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_TASKS", 5)
     monkeypatch.setattr(memory, "MAX_NAMESPACES", 3)
-    engine = Engine()
+    engine = Engine(store=memory.MemoryStore(max_tasks=5))
     ids = [json.loads(create(engine, f"n{n}").body)["task_id"] for n in range(8)]
     listed = [task["task_id"] for task in get(engine, "/v3/training")[1]["tasks"]]
     assert listed == ids[:2:-1]
-    assert engine.store.dropped_tasks == 3
+    assert engine.store.statistics().tasks_dropped == 3
     for n in range(4):
         assert create(engine, key=f"other{n}").status == 200
-    assert len(engine.store.namespaces) == 3
-    assert engine.store.dropped_namespaces == 2
+    assert engine.store.statistics().namespaces == 3
+    assert engine.store.statistics().namespaces_dropped == 2
     # The key's first world was dropped with its tasks; it begins a new one, which the store knows.
     assert create(engine, "again").status == 200
     assert [task["task_name"] for task in get(engine, "/v3/training")[1]["tasks"]] == ["again"]
-    assert "again" in {task.name for _, task in engine.store.tasks()}
+    assert "again" in {task["task_name"] for task in Control(engine).tasks()}
     for n in range(20):
         assert create(engine, f"more{n}").status == 200
-    assert sum(1 for _ in engine.store.tasks()) == 5
+    assert len(Control(engine).tasks()) == 5
 
 
 def test_large_bodies_fill_the_memory_no_more_than_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,16 +221,16 @@ def test_large_bodies_fill_the_memory_no_more_than_small_ones(monkeypatch: pytes
     engine = Engine()
     for n in range(30):
         assert create(engine, "x" * 200 + str(n), key=f"key{n % 2}").status == 200
-    kept = [task for _, task in engine.store.tasks()]
+    kept = [task for key in engine.store.namespaces() for task in engine.store.tasks(key)]
     assert sum(len(task.body) for task in kept) <= 20_000
-    assert len(kept) + engine.store.dropped_tasks == 30
+    assert len(kept) + engine.store.statistics().tasks_dropped == 30
     assert kept
 
 
 def test_lenient_notes_a_doubled_slash_and_takes_no_other_scheme() -> None:
     engine = Engine(profile="lenient")
     assert create(engine, path="/" + SUBJECT).status == 200
-    (entry,) = engine.journal
+    ((_, entry),) = engine.store.entries()
     assert (entry.path, entry.strict_rules) == ("/" + SUBJECT, ("path.doubled_slash",))
     token = [(b"authorization", b"Token eA=="), JSON]
     assert engine.handle(Request("GET", "/v3/training", headers=token)).status == 403
@@ -242,7 +243,7 @@ def test_reset_puts_the_world_back_to_the_start() -> None:
     engine.reset()
     assert get(engine, "/v3/training")[1]["tasks"] == []
     assert create(engine).body == first
-    assert engine.journal.total == 2
+    assert engine.store.statistics().requests == 2
 
 
 def test_keys_never_enter_the_journal() -> None:
@@ -250,7 +251,7 @@ def test_keys_never_enter_the_journal() -> None:
     create(engine, key="secret-one")
     refused = create(engine, key="secret-two")
     assert refused.status == 403
-    written = repr(list(engine.journal)) + refused.body.decode()
+    written = repr([describe(*kept) for kept in engine.store.entries()]) + refused.body.decode()
     assert "secret" not in written
 
 

@@ -21,11 +21,13 @@ WHOLE = {SEED_PAGE, "createStyleTraining/request/style.json"}
 
 NO_VALID = {
     "path.doubled_slash": "a rule about the path, which is no payload",
+    "assets_id.uploaded": "a rule about what the server has seen before",
     "json.size": "a body of more than 1 MiB is too large to keep, and any other file is a valid one",
     "header.authorization.key": "only a server knows its keys",
 }
 NO_INVALID = {
     "path.doubled_slash": "a rule about the path, which is no payload",
+    "assets_id.uploaded": "a rule about what the server has seen before",
     "json.size": "a body of more than 1 MiB is too large to keep",
     "header.authorization.key": "only a server knows its keys",
     "query.task_id.type": "a query value is always text",

@@ -28,7 +28,7 @@ from loracle_mockserver.faults import FaultPlan, FaultPlanError
     ],
 )
 def test_a_rule_picks_by_count(picked: dict[str, Any], failing: list[int]) -> None:
-    engine = planned({"reason": "RATE_LIMIT_EXCEEDED", **picked})
+    engine = planned({"fault": "RATE_LIMIT_EXCEEDED", **picked})
     assert [n for n, status in enumerate(statuses(engine, 6), 1) if status == 429] == failing
     engine.reset()
     assert [n for n, status in enumerate(statuses(engine, 6), 1) if status == 429] == failing
@@ -58,7 +58,7 @@ def test_a_status_is_the_first_reason_that_the_operation_documents() -> None:
 
 
 def test_an_error_that_the_operation_does_not_document_does_not_happen() -> None:
-    engine = planned({"reason": "CREATE_TASK_FAILED"})
+    engine = planned({"fault": "CREATE_TASK_FAILED"})
     assert call(engine, "listTrainings").status == 200
     assert call(engine).status == 500
 
@@ -76,7 +76,7 @@ def test_delays_add_up_and_the_first_error_wins() -> None:
 
 
 def test_an_outage_hits_bad_bodies_but_not_missing_keys() -> None:
-    engine = planned({"reason": "SERVICE_UNAVAILABLE", "first": 2})
+    engine = planned({"fault": "SERVICE_UNAVAILABLE", "first": 2})
     check_error(call(engine, key=""), 400, "MISSING_API_KEY")
     check_error(call(engine, body=b"["), 503, "SERVICE_UNAVAILABLE")
     check_error(call(engine, body=b"{}"), 503, "SERVICE_UNAVAILABLE")
@@ -91,14 +91,14 @@ def test_a_rule_does_not_count_refused_keys() -> None:
 
 WRONG_RULES: list[tuple[Any, str]] = [
     ("RATE_LIMIT_EXCEEDED", "a rule is a mapping, not 'RATE_LIMIT_EXCEEDED'"),
-    ({"reson": "X"}, "unknown key 'reson'; did you mean 'reason'?"),
-    ({"zzz": 1}, "unknown key 'zzz'; known are reason, status, delay,"),
-    ({}, "a rule needs an effect: reason, status or delay"),
-    ({"nth": 1}, "a rule needs an effect: reason, status or delay"),
-    ({"reason": "BILLING_FAILED", "status": 500}, "give reason or status, not both"),
-    ({"reason": "billing_faild"}, "knows no error 'billing_faild'; did you mean BILLING_FAILED?"),
-    ({"reason": None}, "knows no error None"),
-    ({"reason": ["BILLING_FAILED"]}, "knows no error ['BILLING_FAILED']"),
+    ({"falt": "X"}, "unknown key 'falt'; did you mean 'fault'?"),
+    ({"zzz": 1}, "unknown key 'zzz'; known are fault, status, delay,"),
+    ({}, "a rule needs an effect: fault, status, delay or rate_limit"),
+    ({"nth": 1}, "a rule needs an effect: fault, status, delay or rate_limit"),
+    ({"fault": "BILLING_FAILED", "status": 500}, "give one of fault, status and rate_limit"),
+    ({"fault": "billing_faild"}, "there is no fault 'billing_faild'; did you mean BILLING_FAILED?"),
+    ({"fault": None}, "there is no fault None"),
+    ({"fault": ["BILLING_FAILED"]}, "there is no fault ['BILLING_FAILED']"),
     ({"status": 418}, "418 is no documented error status; those are [400, 401,"),
     ({"status": "503"}, "'503' is no documented error status"),
     ({"delay": -1}, "delay is 0 to 300 seconds, not -1"),
@@ -112,7 +112,7 @@ WRONG_RULES: list[tuple[Any, str]] = [
     ({"delay": 1, "operation": [CREATE]}, "no operation ['createSubjectTraining']"),
     ({"delay": 1, "name": 5}, "name is a pattern for task names, not 5"),
     ({"delay": 1, "nth": []}, "nth names no call"),
-    ({"reason": "TASK_NOT_FOUND", "operation": CREATE}, f"{CREATE} never answers TASK_NOT_FOUND"),
+    ({"fault": "TASK_NOT_FOUND", "operation": CREATE}, f"{CREATE} never answers TASK_NOT_FOUND"),
     ({"status": 500, "operation": "putUpload"}, "putUpload never answers 500"),
     ({"delay": 1, "nth": 0}, "nth counts from 1, so it cannot be 0"),
     ({"delay": 1, "nth": [1, "2"]}, "nth counts from 1, so it cannot be '2'"),
@@ -169,7 +169,7 @@ RULES = st.fixed_dictionaries(
 ).flatmap(
     lambda rule: st.one_of(
         st.just(rule),
-        st.sampled_from(sorted(spec.errors())).map(lambda reason: {**rule, "reason": reason}),
+        st.sampled_from(sorted(spec.errors())).map(lambda reason: {**rule, "fault": reason}),
         st.sampled_from([400, 403, 404, 405, 429, 500, 503]).map(lambda status: {**rule, "status": status}),
     )
 )
@@ -182,7 +182,7 @@ def acts(rule: dict[str, Any]) -> bool:
     known = OPERATIONS[rule["operation"]].errors
     if "status" in rule:
         return str(rule["status"]) in known
-    return rule.get("reason") in (None, *(reason for reasons in known.values() for reason in reasons))
+    return rule.get("fault") in (None, *(reason for reasons in known.values() for reason in reasons))
 
 
 CALLS = st.lists(

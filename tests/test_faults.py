@@ -11,6 +11,7 @@ from engine_calls import CREATE, OPERATIONS, call, check_error, planned
 
 from loracle_contracts import task_id
 from loracle_mockserver.engine import Engine
+from loracle_mockserver.fault_catalogue import known_faults
 
 STATUSES = [(name, status) for name, operation in OPERATIONS.items() for status in operation.errors]
 REASONS = [
@@ -84,7 +85,7 @@ def test_an_unknown_fault_lists_the_known_ones(name: str, by_header: bool) -> No
     reply = call(Engine(), CREATE, *headers, name="a" if by_header else f"fault:{name}")
     envelope = check_error(reply, 400, "INVALID_REQUEST_BODY")
     assert "Did you mean RATE_LIMIT_EXCEEDED?" in envelope["message"]
-    assert envelope["metadata"]["known"] == [reason for known, reason in REASONS if known == CREATE]
+    assert envelope["metadata"]["known"] == known_faults(OPERATIONS[CREATE])
 
 
 def test_an_error_of_another_operation_is_unknown() -> None:
@@ -111,7 +112,7 @@ def test_other_task_names_ask_for_nothing(name: str) -> None:
         ([("Prefer", "code=500")], "a", []),
         ([("X-Loracle-Fault", "CREATE_TASK_FAILED")], "a", []),
         ([], "fault:CREATE_TASK_FAILED", []),
-        ([], "a", [{"reason": "CREATE_TASK_FAILED", "first": 1}]),
+        ([], "a", [{"fault": "CREATE_TASK_FAILED", "first": 1}]),
     ],
 )
 def test_a_failed_create_creates_nothing(headers: Any, name: str, rules: list[dict[str, Any]]) -> None:

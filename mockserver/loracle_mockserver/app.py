@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
@@ -14,7 +13,9 @@ from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 
 from loracle_contracts import spec
+from loracle_mockserver.control import Control
 from loracle_mockserver.engine import Engine
+from loracle_mockserver.journal import describe
 from loracle_mockserver.message import Reply, error_reply
 
 __all__ = ["document_app"]
@@ -41,6 +42,7 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
     # The shipped contract, not one that FastAPI would derive from the control API's routes.
     document = json.loads(spec.read(f"openapi-{engine.profile}.json"))
     app.openapi = lambda: document  # type: ignore[method-assign]
+    control = Control(engine)
     guard = Depends(_guard(admin_token, is_public=is_public))
 
     @app.exception_handler(_Forbidden)
@@ -71,22 +73,11 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
 
     @app.get("/_mock/health")
     async def health() -> dict[str, Any]:
-        return {
-            "status": "ready",
-            "version": version("loracle"),
-            "profile": engine.profile,
-            "seed": engine.seed,
-            "namespaces": len(engine.store.namespaces),
-            "tasks": sum(1 for _ in engine.store.tasks()),
-            "tasks_dropped": engine.store.dropped_tasks,
-            "namespaces_dropped": engine.store.dropped_namespaces,
-            "requests": engine.journal.total,
-            "requests_dropped": engine.journal.dropped,
-        }
+        return control.health()
 
     @app.post("/_mock/reset", dependencies=[guard])
     async def reset() -> dict[str, str]:
-        engine.reset()
+        control.reset()
         return {"status": "reset"}
 
     @app.get("/_mock/requests", dependencies=[guard])
@@ -96,28 +87,19 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
         namespace: str | None = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
     ) -> Response:
-        entries = [
-            entry.as_dict()
-            for entry in engine.journal
+        found = [
+            describe(n, entry)
+            for n, entry in control.entries(namespace)
             if (operation is None or entry.operation == operation)
             and (status is None or entry.status == status)
-            and (namespace is None or entry.namespace == namespace)
         ]
-        return JSONResponse(
-            {"total": engine.journal.total, "dropped": engine.journal.dropped, "requests": entries[-limit:]}
-        )
+        statistics = engine.store.statistics()
+        counts = {"total": statistics.requests, "dropped": statistics.requests_dropped}
+        return JSONResponse({**counts, "requests": found[-limit:]})
 
     @app.get("/_mock/tasks", dependencies=[guard])
     async def tasks(namespace: str | None = None) -> Response:
-        return JSONResponse(
-            {
-                "tasks": [
-                    {"namespace": owner, **task.as_summary()}
-                    for owner, task in engine.store.tasks()
-                    if namespace is None or owner == namespace
-                ]
-            }
-        )
+        return JSONResponse({"tasks": control.tasks(namespace)})
 
     return app
 

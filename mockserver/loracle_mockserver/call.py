@@ -8,7 +8,7 @@ from typing import Any
 from loracle_contracts.spec import Operation
 from loracle_mockserver.faults import Fault
 from loracle_mockserver.message import Request
-from loracle_mockserver.store import Namespace
+from loracle_mockserver.world import World
 
 __all__ = ["Call"]
 
@@ -17,7 +17,7 @@ __all__ = ["Call"]
 class Call:
     """What is known of a request once its route is: each step of the engine adds to it.
 
-    `namespace` is None where the operation takes no key. `value` is the parsed query or body, also
+    `moment` is the virtual clock's time in Unix seconds. `value` is the parsed query or body, also
     where it breaks the contract. `rules` are the rules that the profile in force saw broken,
     `strict_rules` those that only strict forbids.
     """
@@ -25,8 +25,20 @@ class Call:
     request: Request
     headers: dict[bytes, list[bytes]]
     operation: Operation
-    namespace: Namespace | None
+    world: World
+    moment: float
     value: Any = None
     fault: Fault | None = None
     rules: tuple[str, ...] = ()
     strict_rules: tuple[str, ...] = ()
+
+    @property
+    def namespace(self) -> str:
+        """The id of the namespace that the call belongs to; empty where it named none that is known."""
+        return self.world.namespace
+
+    @property
+    def task_fault(self) -> str | None:
+        """The fault in the life of a training that befalls this call."""
+        kind = self.fault.kind if self.fault else None
+        return kind.name if kind is not None and kind.family == "task" else None

@@ -1,51 +1,69 @@
 """The mock without HTTP: request in, reply out.
 
 The order of judgement is the contract's (decision 0.9): limits, authentication, route, method, faults,
-content type, body, task; the journal sees every step. Nothing here waits, reads a socket or a clock.
+content type, body, task, task faults; the journal sees every step. Nothing here waits or reads a socket.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs
 
 from loracle_contracts import spec
 from loracle_contracts.explain import excerpt
 from loracle_contracts.parse import MAX_BODY
+from loracle_contracts.validation import validate
 from loracle_contracts.verdict import Profile
 from loracle_mockserver import handlers
-from loracle_mockserver.authentication import Authentication, strict_key_rule
+from loracle_mockserver.authentication import Authentication, Refusal, strict_key_rule
+from loracle_mockserver.behaviour import Behaviour
 from loracle_mockserver.call import Call
-from loracle_mockserver.clock import Clock
+from loracle_mockserver.clock import Clock, start
+from loracle_mockserver.damage import damaged
+from loracle_mockserver.fault_rules import FaultRule
 from loracle_mockserver.faults import (
     Fault,
     FaultPlan,
     UnknownFaultError,
+    apply,
     fault_by_name,
     magic_fault,
     preferred_fault,
 )
-from loracle_mockserver.journal import Journal
+from loracle_mockserver.journal import MAX_BODY_KEPT, Entry
 from loracle_mockserver.message import Reply, Request, error_reply
+from loracle_mockserver.rate_limit import seconds_too_early
 from loracle_mockserver.reading import read
-from loracle_mockserver.store import MemoryStore, Namespace
+from loracle_mockserver.store import MemoryStore, Store, StoreError
+from loracle_mockserver.world import SETTINGS, Settings, World
 
-__all__ = ["MAX_HEADERS", "MAX_UPLOAD", "Engine"]
+__all__ = ["MAX_HEADERS", "MAX_UPLOAD", "UPLOADS", "Engine"]
 
 MAX_HEADERS = 32 * 1024
 MAX_UPLOAD = 30 * 1024 * 1024
 UPLOADS = "/_uploads/"
 _CLOSE = ((b"connection", b"close"),)
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "DELETE")
+_MAX_WORLDS = 1_000
+_NOBODY = ""
 
 
 @dataclass
 class Engine:
-    """One mock. `keys` empty means that any key is accepted."""
+    """One mock. `keys` empty means that any key is accepted; `wall` reads the wall clock in seconds.
+
+    `behaviour` is what its worlds begin with. Raises StoreError where the store cannot be used.
+    """
 
     profile: Profile = "strict"
     seed: int = 0
     keys: frozenset[str] = frozenset()
     plan: FaultPlan = field(default_factory=FaultPlan)
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    store: Store = field(default_factory=MemoryStore)
+    wall: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
         self._routes: dict[str, dict[str, spec.Operation]] = {}
@@ -55,14 +73,61 @@ class Engine:
                 # Compiled now, so that the first request is as fast as the next.
                 spec.validator(self.profile, operation.request)
         self._upload_methods = self._routes.pop(f"{UPLOADS}{{file}}")
-        self.reset()
+        self._authentication = Authentication(self.profile, self.keys)
+        # namespace -> its documents, and the world that was made of them
+        self._worlds: dict[str, tuple[bytes | None, bytes | None, World]] = {}
+        self._start()
 
-    def reset(self) -> None:
-        """Puts state, journal, clock and fault counts back to the start; the plan stays."""
-        self.store = MemoryStore()
-        self.journal = Journal()
-        self.clock = Clock(self.seed)
-        self._authentication = Authentication(self.profile, self.keys, self.store)
+    def _start(self) -> None:
+        """Notes when the clock was started, unless another process that shares the store did."""
+        wall = self.wall()
+
+        def started(document: bytes | None) -> bytes:
+            return document or Settings(clock=Clock(start(self.seed), wall)).document()
+
+        self.store.update(_NOBODY, SETTINGS, started)
+        self.store.flush()
+
+    def use_plan(self, plan: FaultPlan) -> None:
+        """Takes another fault plan; state, counts and what was said at run time stay."""
+        self.plan = plan
+        self._worlds.clear()
+
+    def reset(self, namespace: str | None = None) -> None:
+        """Puts one namespace, or all, back to the start; the plan and the contract stay."""
+        self.store.reset(namespace)
+        if namespace is None:
+            self._start()
+        else:
+            settings = Settings(clock=Clock(start(self.seed), self.wall()))
+            self.store.update(namespace, SETTINGS, lambda _: settings.document())
+            self.store.flush()
+
+    def world(self, namespace: str) -> World:
+        """The world of a namespace as it is now; of the empty one: as it is for a new key."""
+        own, everyone = self.store.read(namespace, SETTINGS)
+        cached = self._worlds.get(namespace)
+        if cached is not None and cached[0] == own and cached[1] == everyone:
+            return cached[2]
+        if everyone is None:  # another process has reset the store
+            self._start()
+            return self.world(namespace)
+        world = self._world(namespace, Settings.parse(own if namespace else None), Settings.parse(everyone))
+        if len(self._worlds) >= _MAX_WORLDS:
+            self._worlds.clear()
+        self._worlds[namespace] = (own, everyone, world)
+        return world
+
+    def _world(self, namespace: str, own: Settings, everyone: Settings) -> World:
+        clock = own.clock or everyone.clock
+        if clock is None:
+            raise LookupError("the settings of all namespaces hold no clock")
+        behaviour = self.behaviour
+        for settings in (dict(self.plan.settings), everyone.behaviour, own.behaviour):
+            if settings:
+                behaviour = behaviour.changed(settings, "the settings")
+        rules = self.plan.rules if everyone.rules is None else everyone.rules
+        return World(namespace, clock, behaviour, (own.rules or ()) + rules)
 
     def admit(self, request: Request) -> int | Reply:
         """How many bytes of body to read (0: none at all), or the answer to a request that is too large."""
@@ -81,18 +146,26 @@ class Engine:
 
     def handle(self, request: Request) -> Reply:
         """The answer to a request whose limits were checked and whose body was read."""
+        try:
+            return self._handle(request)
+        except StoreError as error:
+            # There is no journal to note it in.
+            return error_reply("SERVICE_UNAVAILABLE", f"The store of the mock does not work: {error}.")
+
+    def _handle(self, request: Request) -> Reply:
+        received = self.wall()
         path = request.path
         headers = request.values
         if self.profile == "lenient" and path.startswith("//"):
             path = "/" + path.lstrip("/")
-        namespace: Namespace | None = None
         if path.startswith(UPLOADS) and path.count("/") == 2:
-            methods = self._upload_methods
+            methods, namespace = self._upload_methods, _uploader(request)
         else:
+            methods = self._routes.get(path, {})
             found = self._authentication.namespace(headers.get(b"authorization", []))
-            if isinstance(found, Reply):
-                return self._refused(request, None, found)
-            namespace, methods = found, self._routes.get(path, {})
+            if isinstance(found, Refusal):
+                return self._refuse_key(request, found, methods.get(request.method))
+            namespace = found
         if not methods:
             message = f"No route {excerpt(path)}; a trailing slash or a doubled one makes another route."
             return self._refused(request, namespace, error_reply("API_NOT_FOUND", message))
@@ -100,22 +173,36 @@ class Engine:
         if operation is None:
             allow = ((b"allow", ", ".join(methods).encode()),)
             return self._refused(request, namespace, error_reply("METHOD_NOT_ALLOWED", headers=allow))
-        call = Call(request, headers, operation, namespace)
+        world = self.world(namespace)
+        call = Call(request, headers, operation, world, world.now(received))
         if self.profile != "strict" and operation.authenticated:
             call.strict_rules = strict_key_rule(headers[b"authorization"])
             if path != request.path:
                 call.strict_rules += ("path.doubled_slash",)
         reply = self._answer(call)
-        self.journal.add(
-            namespace.id if namespace else None,
-            operation.id,
-            request.method,
-            request.path,
-            reply.status,
-            reply.reason,
-            call.fault.origin if call.fault else None,
-            call.rules,
-            call.strict_rules,
+        fault, body = call.fault, request.body
+        self.store.append(
+            Entry(
+                namespace or None,
+                operation.id,
+                request.method,
+                request.path,
+                request.query,
+                request.headers,
+                body if len(body) <= MAX_BODY_KEPT else body[:MAX_BODY_KEPT],
+                reply.status,
+                reply.reason,
+                reply.headers,
+                reply.body,
+                (fault.name or "delay") if fault else None,
+                fault.origin if fault else None,
+                call.rules,
+                call.strict_rules,
+                received,
+                self.wall() - received,
+                reply.delay,
+                len(body),
+            )
         )
         return reply
 
@@ -124,25 +211,22 @@ class Engine:
         try:
             if b"x-loracle-fault" in headers or b"prefer" in headers:
                 fault = self._requested_fault(call)
-                if fault is not None:
+                if fault is not None and _is_first(fault):
                     return self._fail(call, fault)
             refusal = read(call, self.profile)
             name = call.value.get("name") if type(call.value) is dict else None
-            if type(name) is str and name.startswith("fault:"):
+            if fault is None and type(name) is str and name.startswith("fault:"):
                 fault = magic_fault(name, call.operation)
-            if fault is None and self.plan.rules:
-                namespace = call.namespace or self.store.namespace("")
-                fault = self.plan.apply(call.operation, name if type(name) is str else None, namespace)
+            if fault is None and call.world.rules:
+                fault = self._planned_fault(call, name if type(name) is str else None)
         except UnknownFaultError as error:
             return error_reply("INVALID_REQUEST_BODY", str(error), {"known": error.known})
         # An outage hits bad bodies too, so the plan comes before the refusal.
-        if fault is not None and fault.reason is not None:
+        if fault is not None and _is_first(fault):
             return self._fail(call, fault)
+        call.fault = fault
         reply = refusal or handlers.HANDLERS[call.operation.id](self, call)
-        if fault is not None:
-            call.fault = fault
-            reply.delay = fault.delay
-        return reply
+        return reply if fault is None else damaged(reply, fault)
 
     def _requested_fault(self, call: Call) -> Fault | None:
         asked = call.headers.get(b"x-loracle-fault")
@@ -152,19 +236,99 @@ class Engine:
         prefer = call.headers.get(b"prefer")
         return preferred_fault(b", ".join(prefer).decode("latin-1"), call.operation) if prefer else None
 
+    def _refuse_key(self, request: Request, refusal: Refusal, operation: spec.Operation | None) -> Reply:
+        rules = (refusal.rule,)
+        if operation is None:
+            return self._refused(request, None, refusal.reply, rules=rules)
+        world, reply = self.world(_NOBODY), refusal.reply
+        call = Call(request, request.values, operation, world, world.now(self.wall()))
+        if any(rule.when == "refused-key" for rule in world.rules):
+            fault = self._planned_fault(call, None, has_refused_key=True)
+            if fault is not None and fault.reason is not None:
+                reply = self._fail(call, fault)
+        return self._refused(request, None, reply, operation.id, rules)
+
+    def _planned_fault(self, call: Call, name: str | None, *, has_refused_key: bool = False) -> Fault | None:
+        namespace = call.namespace
+        # Where the key is refused, only the rules about that are asked.
+        rules = [rule for rule in call.world.rules if (rule.when == "refused-key") is has_refused_key]
+
+        def is_so(condition: str) -> bool:
+            if condition == "refused-key":
+                return has_refused_key
+            if condition == "name-exists":
+                return any(task.name == name for task in self.store.tasks(namespace))
+            if not call.operation.request:
+                return False
+            verdict = validate(call.request.body, call.operation.id, self.profile)
+            return condition in [lint.rule for lint in verdict.lints]
+
+        def count(rules: list[str]) -> list[int]:
+            return self.store.count(namespace, [f"fault:{rule}" for rule in rules])
+
+        def wait(rule: FaultRule, n: int) -> float:
+            # Where time stands still, a client that comes back counts as one that waited a second.
+            moment = call.moment if call.world.follows_time else call.moment + n
+            return seconds_too_early(self.store, namespace, rule, moment)
+
+        return apply(rules, call.operation, name, namespace, self.seed, is_so, count, wait)
+
     def _fail(self, call: Call, fault: Fault) -> Reply:
+        """The answer to a call that has no effect, because something failed before."""
         call.fault = fault
         headers: tuple[tuple[bytes, bytes], ...] = ()
         if fault.retry_after is not None:
             headers = ((b"retry-after", str(fault.retry_after).encode()),)
         if fault.reason == "METHOD_NOT_ALLOWED":
             headers += ((b"allow", call.operation.method.encode()),)
-        reply = error_reply(str(fault.reason), metadata={"fault": fault.origin}, headers=headers)
+        if fault.reason is None:
+            return damaged(Reply(200), fault)
+        reply = error_reply(fault.reason, metadata={"fault": fault.origin}, headers=headers)
         reply.delay = fault.delay
         return reply
 
-    def _refused(self, request: Request, namespace: Namespace | None, reply: Reply) -> Reply:
+    def _refused(
+        self,
+        request: Request,
+        namespace: str | None,
+        reply: Reply,
+        operation: str | None = None,
+        rules: tuple[str, ...] = (),
+    ) -> Reply:
         """Notes an answer that no operation gave."""
-        namespace_id = namespace.id if namespace else None
-        self.journal.add(namespace_id, None, request.method, request.path, reply.status, reply.reason)
+        body = request.body[:MAX_BODY_KEPT]
+        self.store.append(
+            Entry(
+                namespace=namespace,
+                operation=operation,
+                method=request.method,
+                path=request.path[:MAX_HEADERS],
+                query=request.query[:MAX_HEADERS],
+                headers=request.headers if request.head_size <= MAX_HEADERS else (),
+                body=body,
+                status=reply.status,
+                reason=reply.reason,
+                reply_headers=reply.headers,
+                reply_body=reply.body,
+                fault=None,
+                origin=None,
+                rules=rules,
+                strict_rules=(),
+                received_at=self.wall(),
+                seconds=0.0,
+                delay=0.0,
+                body_length=max(len(request.body), request.announced_length),
+            )
+        )
         return reply
+
+
+def _is_first(fault: Fault) -> bool:
+    """Whether the fault strikes before the request has any effect."""
+    return fault.reason is not None or (fault.kind is not None and not fault.kind.is_handled)
+
+
+def _uploader(request: Request) -> str:
+    """The namespace that the upload URL was made for, or the empty one where the URL does not say."""
+    credentials = parse_qs(request.query.decode("latin-1")).get("X-Amz-Credential", [""])
+    return credentials[0].partition("/")[0]

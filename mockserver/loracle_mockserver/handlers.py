@@ -4,72 +4,124 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
+import orjson
+
+from loracle_contracts import spec
 from loracle_mockserver.call import Call
-from loracle_mockserver.clock import Clock
+from loracle_mockserver.life_cycle import GONE, STATES, Stage, stage_of, trained_model
 from loracle_mockserver.message import JSON_TYPE, Reply, error_reply, json_reply
-from loracle_mockserver.store import MemoryStore, Namespace
+from loracle_mockserver.store import Store
+from loracle_mockserver.tasks import Task
 
 __all__ = ["HANDLERS"]
 
 _PAGE = 10
+_FIRST_INTEGER_ASSET = 100_024  # the example of the vendor's page
+_CREATED_BY = {"getSubjectTraining": "createSubjectTraining", "getStyleTraining": "createStyleTraining"}
+_LISTED_VIOLATIONS = 50
+_Item = TypeVar("_Item")
 
 
-class World(Protocol):
+class Mock(Protocol):
     """What an operation acts on; the engine is one."""
 
     seed: int
-    clock: Clock
-    store: MemoryStore
+    store: Store
 
 
-def _create(world: World, call: Call) -> Reply:
-    task = world.store.create(
-        _namespace(call),
-        world.seed,
+def _create(mock: Mock, call: Call) -> Reply:
+    if call.world.behaviour.require_assets:
+        refusal = _refuse_unknown_assets(mock, call)
+        if refusal is not None:
+            return refusal
+    task = mock.store.create(
+        call.namespace,
+        mock.seed,
         call.operation.id,
         call.value["name"],
-        world.clock.now(),
+        call.moment,
         call.request.body,
+        call.task_fault,
     )
     return Reply(200, b'{"task_id":"%b"}' % task.id.encode(), [JSON_TYPE])
 
 
-def _state(_world: World, call: Call) -> Reply:
+def _refuse_unknown_assets(mock: Mock, call: Call) -> Reply | None:
+    items = call.value["image_dataset_items"]
+    unknown = [
+        (index, item["assets_id"])
+        for index, item in enumerate(items)
+        if not mock.store.has_asset(call.namespace, _text(item["assets_id"]))
+    ]
+    if not unknown:
+        return None
+    rule = spec.rules("strict")["assets_id.uploaded"]
+    call.rules = (rule.id,)
+    violations = [
+        rule.violation("body", f"/image_dataset_items/{index}/assets_id", orjson.dumps(asset).decode()[:80])
+        for index, asset in unknown[:_LISTED_VIOLATIONS]
+    ]
+    message = f"{len(unknown)} of {len(items)} images were never uploaded. {rule.advice}"
+    metadata = {"violations": [violation.as_dict() for violation in violations]}
+    return error_reply("INVALID_REQUEST_BODY", message, metadata)
+
+
+def _text(asset: str | float) -> str:
+    # The contract takes 26.0 for the integer 26, and SDKs send integer ids back as text.
+    return str(int(asset)) if isinstance(asset, float) else str(asset)
+
+
+def _state(mock: Mock, call: Call) -> Reply:
     task_id = call.value["task_id"]
-    task = _namespace(call).tasks.get(task_id)
-    created_by = {"getSubjectTraining": "createSubjectTraining", "getStyleTraining": "createStyleTraining"}
-    if task is None or task.operation != created_by[call.operation.id]:
-        return error_reply("TASK_NOT_FOUND", f"No {call.operation.id[3:]} task {task_id[:80]!r} of this key.")
-    return json_reply(task.as_state())
+    known = mock.store.task(call.namespace, task_id)
+    if known is not None and known.operation == _CREATED_BY[call.operation.id]:
+        task = mock.store.poll(call.namespace, task_id)
+        if task is not None:
+            behaviour = call.world.behaviour
+            stage = stage_of(task, behaviour, call.moment, call.task_fault)
+            if stage.state != GONE:
+                return json_reply(stage.as_state(task, behaviour))
+    return error_reply("TASK_NOT_FOUND", f"No {call.operation.id[3:]} task {task_id[:80]!r} of this key.")
 
 
-def _list(_world: World, call: Call) -> Reply:
-    kind = call.value.get("task_type")
-    newest_first = reversed(_namespace(call).tasks.values())
-    tasks = (task for task in newest_first if kind is None or task.type == kind)
-    start, limit = _offset(call.value), call.value.get("pagination.limit", _PAGE)
-    page = list(itertools.islice(tasks, start, start + limit + 1))
-    cursor = f"c_{start + limit}" if len(page) > limit else ""
-    return json_reply(
-        {"tasks": [task.as_summary() for task in page[:limit]], "pagination": {"next_cursor": cursor}}
-    )
+def _stages(mock: Mock, call: Call) -> Iterator[tuple[Task, Stage]]:
+    """The tasks of the key with where they stand, newest first."""
+    for task in mock.store.tasks(call.namespace):
+        stage = stage_of(task, call.world.behaviour, call.moment)
+        if stage.state != GONE:
+            yield task, stage
 
 
-def _upload_url(world: World, call: Call) -> Reply:
-    namespace = _namespace(call)
-    n, namespace.uploads = namespace.uploads, namespace.uploads + 1
-    assets_id = hashlib.sha256(f"loracle asset\n{world.seed}\n{n}".encode()).hexdigest()[:32]
-    file = f"{assets_id}.{call.value['file_extension']}"
-    world.store.expect_upload(file)
+def _list(mock: Mock, call: Call) -> Reply:
+    kind, behaviour = call.value.get("task_type"), call.world.behaviour
+    found = (pair for pair in _stages(mock, call) if kind is None or pair[0].type == kind)
+    page, cursor = _page(call, found)
+    tasks = [stage.as_summary(task, behaviour) for task, stage in page]
+    return json_reply({"tasks": tasks, "pagination": {"next_cursor": cursor}})
+
+
+def _upload_url(mock: Mock, call: Call) -> Reply:
+    n = mock.store.count(call.namespace, ["uploads"])[0] - 1
+    digest = hashlib.sha256(f"loracle asset\n{mock.seed}\n{n}".encode()).hexdigest()
+    is_number = call.world.behaviour.asset_ids == "int"
+    asset: str | int = _FIRST_INTEGER_ASSET + n if is_number else digest[:32]
+    file = f"{asset}.{call.value['file_extension']}"
+    mock.store.expect_upload(call.namespace, str(asset), file)
     hosts = call.headers.get(b"host")
     host = hosts[0].decode("latin-1") if hosts else "127.0.0.1"
-    query = f"X-Amz-Date={world.clock.now()}&X-Amz-Expires=600&X-Amz-SignedHeaders=host&x-id=PutObject"
+    # As the vendor's storage signs its URLs; the credential says whose upload it is.
+    credential = quote(f"{call.namespace}/mock/s3/aws4_request", safe="")
+    query = (
+        f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date={int(call.moment)}"
+        f"&X-Amz-Expires=600&X-Amz-SignedHeaders=host&x-id=PutObject&X-Amz-Signature={digest}"
+    )
     return json_reply(
         {
-            "assets_id": assets_id,
+            "assets_id": asset,
             "upload_url": f"{call.request.scheme}://{host}/_uploads/{file}?{query}",
             "method": "PUT",
             "headers": {"Host": {"values": [host]}},
@@ -77,30 +129,74 @@ def _upload_url(world: World, call: Call) -> Reply:
     )
 
 
-def _upload(world: World, call: Call) -> Reply:
+def _upload(mock: Mock, call: Call) -> Reply:
     file = call.request.path.rpartition("/")[2]
-    if not world.store.expects_upload(file):
-        return error_reply("API_NOT_FOUND", "No upload URL of this name was handed out.")
+    asset = file.partition(".")[0]
+    if not mock.store.receive_upload(call.namespace, asset, file, len(call.request.body)):
+        return error_reply(
+            "API_NOT_FOUND", "No such upload URL was handed out; use it whole, with its query."
+        )
     return Reply(200)
 
 
-def _models(_world: World, _call: Call) -> Reply:
-    # No training has ended yet in this world, so no model was trained, and the mock serves no others.
-    return json_reply({"models": [], "pagination": {"next_cursor": ""}})
+def _models(mock: Mock, call: Call) -> Reply:
+    query = call.value
+    # The mock has no models but those that were trained: LoRAs, private, none of them for SDXL.
+    wanted = {
+        "filter.source": "training",
+        "filter.types": "lora",
+        "filter.visibility": "private",
+        "filter.is_sdxl": "false",
+        "filter.is_inpainting": "false",
+    }
+    excluded = any(
+        name in query and str(query[name]).strip().lower() != value for name, value in wanted.items()
+    )
+    words = str(query.get("filter.query", "")).strip().lower()
+    found = (
+        (task, stage)
+        for task, stage in (() if excluded else _stages(mock, call))
+        if STATES[stage.state].model_status is not None
+        and (words in task.name.lower() or words in trained_model(task, call.world.behaviour).lower())
+    )
+    page, cursor = _page(call, found)
+    models = [_model(task, stage, call) for task, stage in page]
+    return json_reply({"models": models, "pagination": {"next_cursor": cursor}})
 
 
-def _offset(query: dict[str, Any]) -> int:
-    cursor = query.get("pagination.cursor", "").strip()
-    return int(cursor[2:]) if cursor else 0
+def _model(task: Task, stage: Stage, call: Call) -> dict[str, Any]:
+    name = trained_model(task, call.world.behaviour)
+    digest = hashlib.sha256(f"loracle file\n{task.id}".encode()).hexdigest()
+    return {
+        "id": int(digest[:8], 16),
+        "name": task.name,
+        "hash_sha256": digest,
+        "sd_name": name,
+        "sd_name_in_api": name,
+        "type": {"name": "lora", "display_name": "LoRA"},
+        "categories": [],
+        # The page does not explain its numbers; its example shows 1 for a model that can be used.
+        "status": 1 if stage.state == "SERVING" else 0,
+        "download_url": "",
+        "download_url_ttl": 0,
+        "tags": [],
+        "cover_url": "",
+        "source": "training",
+        "base_model": orjson.loads(task.body)["base_model"],
+        "base_model_type": "SD 1.5",
+    }
 
 
-def _namespace(call: Call) -> Namespace:
-    if call.namespace is None:
-        raise LookupError(f"{call.operation.id} has no namespace, because it takes no key")
-    return call.namespace
+def _page(call: Call, items: Iterator[_Item]) -> tuple[list[_Item], str]:
+    """The page that the call asks for, and the cursor of the next one."""
+    cursor = call.value.get("pagination.cursor", "").strip()
+    start = int(cursor[2:]) if cursor else 0
+    limit = int(call.value.get("pagination.limit", _PAGE))
+    page = list(itertools.islice(items, start, start + limit + 1))
+    return page[:limit], f"c_{start + limit}" if len(page) > limit else ""
 
 
-HANDLERS: dict[str, Callable[[World, Call], Reply]] = {
+HANDLERS: dict[str, Callable[[Mock, Call], Reply]] = {
     "createSubjectTraining": _create,
     "createStyleTraining": _create,
     "getSubjectTraining": _state,

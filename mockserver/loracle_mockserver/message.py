@@ -65,13 +65,18 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """The answer: after `delay` seconds, `status`, `headers` and `body`."""
+    """The answer: after `delay` seconds, `status`, `headers` and `body`.
+
+    `transmission` names a network fault that befalls it on its way; one that takes time lasts `seconds`.
+    """
 
     status: int
     body: bytes = b""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     delay: float = 0.0
     reason: str | None = None
+    transmission: str | None = None
+    seconds: float = 0.0
 
 
 def json_reply(value: Any) -> Reply:

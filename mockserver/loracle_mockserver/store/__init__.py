@@ -1,5 +1,6 @@
-"""Where tasks are kept."""
+"""Where a world is kept: in memory, in a file, or in a Redis that several servers share."""
 
-from loracle_mockserver.store.memory import MemoryStore, Namespace
+from loracle_mockserver.store.memory import MemoryStore
+from loracle_mockserver.store.protocol import Statistics, Store, StoreError
 
-__all__ = ["MemoryStore", "Namespace"]
+__all__ = ["MemoryStore", "Statistics", "Store", "StoreError"]

@@ -1,0 +1,82 @@
+"""What one call sees of the world: its clock, its settings, the fault rules in force.
+
+Of the settings there is one document for each namespace and one for all of them; a namespace's own
+wins. They live in the store, so that every worker that shares it sees the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from loracle_mockserver.behaviour import Behaviour
+from loracle_mockserver.clock import Clock
+from loracle_mockserver.fault_rules import FaultRule
+
+__all__ = ["SETTINGS", "Settings", "World"]
+
+SETTINGS = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was said at run time, for one namespace or for all: None where nothing was.
+
+    `rules` of a namespace stand before those of all; `rules` of all replace those of the plan.
+    """
+
+    clock: Clock | None = None
+    behaviour: Mapping[str, Any] = field(default_factory=dict)
+    rules: tuple[FaultRule, ...] | None = None
+
+    @classmethod
+    def parse(cls, document: bytes | None) -> Settings:
+        """The settings of a document from the store."""
+        if document is None:
+            return cls()
+        values = orjson.loads(document)
+        clock, rules = values.get("clock"), values.get("rules")
+        return cls(
+            Clock(**clock) if clock else None,
+            values.get("behaviour", {}),
+            None
+            if rules is None
+            else tuple(replace(FaultRule.parse(rule, "the store"), id=name) for name, rule in rules),
+        )
+
+    def document(self) -> bytes:
+        """The settings as a document for the store."""
+        values: dict[str, Any] = {"behaviour": dict(self.behaviour)}
+        if self.clock is not None:
+            clock = self.clock
+            values["clock"] = {
+                "base": clock.base,
+                "anchor": clock.anchor,
+                "scale": clock.scale,
+                "frozen": clock.frozen,
+            }
+        if self.rules is not None:
+            values["rules"] = [(rule.id, rule.as_dict()) for rule in self.rules]
+        return orjson.dumps(values)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The world of one namespace at one moment."""
+
+    namespace: str
+    clock: Clock
+    behaviour: Behaviour
+    rules: tuple[FaultRule, ...]
+
+    @property
+    def follows_time(self) -> bool:
+        """Whether time passes by itself here, because the wall clock does."""
+        return self.behaviour.progression == "seconds" and not self.clock.frozen
+
+    def now(self, wall: float) -> float:
+        """The moment of the virtual clock, in Unix seconds."""
+        return self.clock.now(wall if self.behaviour.progression == "seconds" else None)
