@@ -19,7 +19,7 @@ from typing import IO, Any, Self
 import orjson
 
 PATIENCE = 60.0
-_COMMAND = (sys.executable, "-m", "loracle_mockserver")
+COMMAND = (sys.executable, "-m", "loracle_mockserver")
 
 
 @dataclass
@@ -30,6 +30,12 @@ class RunningMock:
     process: subprocess.Popen[str]
     printed: str
     errors: IO[str]
+
+    def said(self) -> str:
+        """What it wrote to stderr so far."""
+        # Not by reading the file: the mock writes at the position that it would move.
+        size = os.fstat(self.errors.fileno()).st_size
+        return os.pread(self.errors.fileno(), size, 0).decode()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         """The exit code, and all that it wrote to stderr."""
@@ -46,23 +52,25 @@ def running_mock(
     environment: dict[str, str] | None = None,
     cwd: Path | None = None,
     port: int | None = 0,
+    new_group: bool = False,
 ) -> Iterator[RunningMock]:
-    """`port=None` leaves the option out, so that the settings decide."""
+    """`port=None` leaves the option out, so that the settings decide; a new group takes its own signals."""
     chosen = [] if port is None else ["--port", str(port)]
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
         subprocess.Popen(
-            [*_COMMAND, "serve", *chosen, *arguments],
+            [*COMMAND, "serve", *chosen, *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
             env=_environment(environment),
             cwd=cwd,
+            start_new_session=new_group,
         ) as process,
     ):
         try:
             printed = _read_banner(process)
-            listening = re.search(r"listens on (http://\[?([^\s\]]+)\]?:([0-9]+))$", printed, re.MULTILINE)
+            listening = re.search(r"listens on (https?://\[?([^\s\]]+)\]?:([0-9]+))$", printed, re.MULTILINE)
             if listening is None:
                 process.kill()
                 process.wait(PATIENCE)
@@ -82,7 +90,7 @@ def run_command(
 ) -> subprocess.CompletedProcess[str]:
     """A command that is expected to end by itself."""
     return subprocess.run(
-        [*_COMMAND, *arguments],
+        [*COMMAND, *arguments],
         check=False,
         capture_output=True,
         text=True,

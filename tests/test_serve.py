@@ -180,7 +180,7 @@ def test_a_missing_fault_plan_could_not_be_read(tmp_path: Path) -> None:
 
 
 def test_a_wrong_fault_plan_is_a_usage_error(tmp_path: Path) -> None:
-    plan = {"faults": [{"reason": "RATE_LIMIT_EXCEEDED"}, {"reason": "RATE_LIMIT_EXCEDED"}]}
+    plan = {"faults": [{"fault": "RATE_LIMIT_EXCEEDED"}, {"fault": "RATE_LIMIT_EXCEDED"}]}
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
     ended = run_command("serve", "--faults", "plan.yaml", cwd=tmp_path)
     assert ended.returncode == 2

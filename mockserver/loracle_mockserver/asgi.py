@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from loracle_mockserver.engine import Engine
-from loracle_mockserver.message import Request
+from loracle_mockserver.control import Control
+from loracle_mockserver.delivery import deliver
+from loracle_mockserver.engine import Engine, store_failure
+from loracle_mockserver.message import Request, json_reply
+from loracle_mockserver.store import StoreError
 
 __all__ = ["MockApp"]
 
@@ -17,6 +19,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _OURS = ("/_mock", "/docs", "/openapi.", "/static-offline-docs")
+_HEALTH = "/_mock/health"
 
 
 class MockApp:
@@ -35,27 +38,46 @@ class MockApp:
             return
         path: str = scope["path"]
         if path.startswith(_OURS) and (path.startswith("/openapi.") or _is_below(path)):
-            await self._document_app()(scope, receive, send)
+            await self._ours(scope, receive, send)
             return
         request = Request(
             scope["method"], path, scope["query_string"], scope["headers"], b"", scope.get("scheme", "http")
         )
-        reply = self.engine.admit(request)
-        if isinstance(reply, int):
-            try:
+        try:
+            reply = self.engine.admit(request)
+            if isinstance(reply, int):
                 body = await _body(receive, reply) if reply else b""
-            except _DisconnectedError:
-                return
-            if body is None:
-                reply = self.engine.refuse_body(request)
-            else:
-                request.body = body
-                reply = self.engine.handle(request)
-        if reply.delay:
-            await asyncio.sleep(reply.delay)
+                if body is None:
+                    reply = self.engine.refuse_body(request)
+                else:
+                    request.body = body
+                    reply = self.engine.handle(request)
+            # What an answer says must be durable before anybody hears it.
+            waiting = self.engine.store.flushed()
+            if waiting is not None:
+                await waiting
+        except _DisconnectedError:
+            return
+        except StoreError as error:
+            # The body may not have been read.
+            reply = store_failure(error, ((b"connection", b"close"),))
+        if reply.delay or reply.transmission is not None:
+            await deliver(reply, scope, receive, send)
+            return
         reply.headers.append((b"content-length", b"%d" % len(reply.body)))
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
+
+    async def _ours(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == _HEALTH and scope["method"] in ("GET", "HEAD"):
+            # Whoever waits for the mock asks this first, and need not wait for FastAPI, too.
+            try:
+                reply = json_reply(Control(self.engine).health())
+            except StoreError as error:
+                reply = store_failure(error)
+            await deliver(reply, scope, receive, send)
+            return
+        await self._document_app()(scope, receive, send)
 
     def _document_app(self) -> Any:
         if self._documents is None:

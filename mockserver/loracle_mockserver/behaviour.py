@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -65,7 +64,8 @@ class Behaviour:
 
 
 def _is_seconds(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= MAX_SECONDS
+    # A comparison that is false for NaN and infinity, and that a huge integer bears.
+    return type(value) in (int, float) and 0 <= value <= MAX_SECONDS
 
 
 _WANTED = {

@@ -51,7 +51,7 @@ class Clock:
         if not seconds >= 0:
             raise ValueError(f"a clock goes forward only, so it cannot advance by {seconds!r} seconds")
         moved = self._anchored(wall)
-        return replace(moved, base=min(moved.base + seconds, MAX_MOMENT))
+        return replace(moved, base=min(moved.base + min(seconds, MAX_MOMENT), MAX_MOMENT))
 
     def scaled(self, scale: float, wall: float | None) -> Clock:
         """The clock, going `scale` times as fast from this moment on. Raises ValueError below 0."""

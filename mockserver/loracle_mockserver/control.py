@@ -248,7 +248,7 @@ class Control:
         stage = stage_of(task, world.behaviour, world.now(self._engine.wall()))
         return {
             "namespace": namespace,
-            **stage.as_summary(task, world.behaviour),
+            **stage.as_summary(task),
             "state": stage.state,
             "progress_percent": stage.progress,
             "eta_relative": stage.eta,

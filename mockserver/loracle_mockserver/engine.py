@@ -23,6 +23,7 @@ from loracle_mockserver.behaviour import Behaviour
 from loracle_mockserver.call import Call
 from loracle_mockserver.clock import Clock, start
 from loracle_mockserver.damage import damaged
+from loracle_mockserver.fault_catalogue import STATUS_CALLS
 from loracle_mockserver.fault_rules import FaultRule
 from loracle_mockserver.faults import (
     Fault,
@@ -40,7 +41,7 @@ from loracle_mockserver.reading import read
 from loracle_mockserver.store import MemoryStore, Store, StoreError
 from loracle_mockserver.world import SETTINGS, Settings, World
 
-__all__ = ["MAX_HEADERS", "MAX_UPLOAD", "UPLOADS", "Engine"]
+__all__ = ["MAX_HEADERS", "MAX_UPLOAD", "UPLOADS", "Engine", "store_failure"]
 
 MAX_HEADERS = 32 * 1024
 MAX_UPLOAD = 30 * 1024 * 1024
@@ -152,7 +153,7 @@ class Engine:
             return self._handle(request)
         except StoreError as error:
             # There is no journal to note it in.
-            return error_reply("SERVICE_UNAVAILABLE", f"The store of the mock does not work: {error}.")
+            return store_failure(error)
 
     def _handle(self, request: Request) -> Reply:
         received = self.wall()
@@ -196,7 +197,7 @@ class Engine:
                 reply.reason,
                 reply.headers,
                 reply.body,
-                (fault.name or "delay") if fault else None,
+                _named(fault),
                 fault.origin if fault else None,
                 call.rules,
                 call.strict_rules,
@@ -219,7 +220,7 @@ class Engine:
             if fault is None and type(name) is str and name.startswith("fault:"):
                 fault = magic_fault(name, call.operation)
             if fault is None and call.world.rules:
-                fault = self._planned_fault(call, name if type(name) is str else None)
+                fault = self._planned_fault(call, self._task_name(call))
         except UnknownFaultError as error:
             return error_reply("INVALID_REQUEST_BODY", str(error), {"known": error.known})
         # An outage hits bad bodies too, so the plan comes before the refusal.
@@ -228,6 +229,15 @@ class Engine:
         call.fault = fault
         reply = refusal or handlers.HANDLERS[call.operation.id](self, call)
         return reply if fault is None else damaged(reply, fault)
+
+    def _task_name(self, call: Call) -> str | None:
+        """The name of the task that the call starts or asks for, as far as it can be known."""
+        value = call.value if type(call.value) is dict else {}
+        name = value.get("name")
+        if call.operation.id in STATUS_CALLS:
+            task = self.store.task(call.namespace, value.get("task_id", ""))
+            name = task.name if task else None
+        return name if type(name) is str else None
 
     def _requested_fault(self, call: Call) -> Fault | None:
         asked = call.headers.get(b"x-loracle-fault")
@@ -245,9 +255,10 @@ class Engine:
         call = Call(request, request.values, operation, world, world.now(self.wall()))
         if any(rule.when == "refused-key" for rule in world.rules):
             fault = self._planned_fault(call, None, has_refused_key=True)
-            if fault is not None and fault.reason is not None:
-                reply = self._fail(call, fault)
-        return self._refused(request, None, reply, operation.id, rules)
+            if fault is not None:
+                call.fault = fault
+                reply = self._fail(call, fault) if _is_first(fault) else damaged(reply, fault)
+        return self._refused(request, None, reply, operation.id, rules, call.fault)
 
     def _planned_fault(self, call: Call, name: str | None, *, has_refused_key: bool = False) -> Fault | None:
         namespace = call.namespace
@@ -267,10 +278,9 @@ class Engine:
         def count(rules: list[str]) -> list[int]:
             return self.store.count(namespace, [f"fault:{rule}" for rule in rules])
 
-        def wait(rule: FaultRule, n: int) -> float:
-            # Where time stands still, a client that comes back counts as one that waited a second.
-            moment = call.moment if call.world.follows_time else call.moment + n
-            return seconds_too_early(self.store, namespace, rule, moment)
+        def wait(rule: FaultRule) -> float:
+            without_time = call.world.is_without_time
+            return seconds_too_early(self.store, namespace, rule, call.moment, without_time=without_time)
 
         return apply(rules, call.operation, name, namespace, self.seed, is_so, count, wait)
 
@@ -283,7 +293,10 @@ class Engine:
         if fault.reason == "METHOD_NOT_ALLOWED":
             headers += ((b"allow", call.operation.method.encode()),)
         if fault.reason is None:
-            return damaged(Reply(200), fault)
+            reply = damaged(Reply(200), fault)
+            if reply.status != 200:
+                reply.headers += headers
+            return reply
         reply = error_reply(fault.reason, metadata={"fault": fault.origin}, headers=headers)
         reply.delay = fault.delay
         return reply
@@ -295,6 +308,7 @@ class Engine:
         reply: Reply,
         operation: str | None = None,
         rules: tuple[str, ...] = (),
+        fault: Fault | None = None,
     ) -> Reply:
         """Notes an answer that no operation gave."""
         body = request.body[:MAX_BODY_KEPT]
@@ -311,17 +325,28 @@ class Engine:
                 reason=reply.reason,
                 reply_headers=reply.headers,
                 reply_body=reply.body,
-                fault=None,
-                origin=None,
+                fault=_named(fault),
+                origin=fault.origin if fault else None,
                 rules=rules,
                 strict_rules=(),
                 received_at=self.wall(),
                 seconds=0.0,
-                delay=0.0,
+                delay=reply.delay,
                 body_length=max(len(request.body), request.announced_length),
             )
         )
         return reply
+
+
+def store_failure(error: StoreError, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Reply:
+    """The answer where the store does not do its work."""
+    message = f"The store of the mock does not work: {error}."
+    return error_reply("SERVICE_UNAVAILABLE", message, headers=headers)
+
+
+def _named(fault: Fault | None) -> str | None:
+    """How the journal calls what went wrong on demand."""
+    return (fault.name or "delay") if fault else None
 
 
 def _is_first(fault: Fault) -> bool:

@@ -6,6 +6,7 @@ Every error reason of the contract is a fault name, too; those are listed there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from loracle_contracts import spec
@@ -171,6 +172,18 @@ CATALOGUE: dict[str, FaultKind] = {kind.name: kind for kind in _KINDS}
 
 def known_faults(operation: spec.Operation) -> list[str]:
     """Every fault that can happen to the operation: its error reasons, then the names of the catalogue."""
+    return list(_known_faults(operation.id))
+
+
+@cache
+def _known_faults(operation_id: str) -> tuple[str, ...]:
+    operation = spec.operations()[operation_id]
     reasons = [reason for reasons in operation.errors.values() for reason in reasons]
-    has_tasks = operation.id in CREATES + STATUS_CALLS
-    return reasons + [name for name, kind in CATALOGUE.items() if has_tasks or kind.family != "task"]
+    return (*reasons, *(name for name, kind in CATALOGUE.items() if _can_befall(kind, operation)))
+
+
+def _can_befall(kind: FaultKind, operation: spec.Operation) -> bool:
+    if kind.family == "task":
+        return operation.id in CREATES + STATUS_CALLS
+    # A body that is damaged after the work was done has to be there.
+    return kind.family == "network" or not kind.is_handled or operation.response is not None

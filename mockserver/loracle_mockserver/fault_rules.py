@@ -8,6 +8,8 @@ import hashlib
 import json
 import math
 import random
+import re
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -15,10 +17,14 @@ from typing import Any
 from loracle_contracts import spec
 from loracle_mockserver.fault_catalogue import CATALOGUE, CREATES, known_faults
 
-__all__ = ["MAX_DELAY", "FaultPlanError", "FaultRule", "RateLimit", "conditions", "namespace_of"]
+__all__ = ["MAX_DELAY", "FaultPlanError", "FaultRule", "RateLimit", "conditions", "namespace_of", "shown"]
 
 MAX_DELAY = 300.0
+MAX_COUNT = 1_000_000_000
 _NAMESPACE_DIGITS = 12
+_NAMESPACE = re.compile(r"[0-9a-f]{12}")
+_EXCERPT = reprlib.Repr()
+_EXCERPT.maxstring = _EXCERPT.maxother = _EXCERPT.maxlong = 80
 
 
 class FaultPlanError(ValueError):
@@ -28,6 +34,11 @@ class FaultPlanError(ValueError):
 def namespace_of(key: str) -> str:
     """The namespace of an API key: the first 12 hex digits of its SHA-256, never the key."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_NAMESPACE_DIGITS]
+
+
+def shown(value: Any) -> str:
+    """A value of a plan as an error quotes it: neither long nor deep."""
+    return _EXCERPT.repr(value)
 
 
 def conditions() -> list[str]:
@@ -60,7 +71,9 @@ class FaultRule:
     """One rule of a plan. All that it names must match; then it picks by its count of such calls.
 
     It matches by `operation`, task `name` (a glob), `namespace` (in YAML and JSON also `api_key`), and
-    `when`: something about the call that is true, such as the id of a lint.
+    `when`: something about the call that is true, such as the id of a lint. The task's name is that
+    of the create, or of the task whose status is asked for. Without an operation it is about every one
+    that its fault can befall; of the task faults, about the creates.
     `nth`, `first`, `every` and the seeded `rate` pick among the calls of one namespace that match,
     counted from 1; without them every one is picked. The effect is a `fault` by its name, a `status`
     (its first documented reason), a `delay` in seconds, a `rate_limit`, or several of them.
@@ -88,12 +101,12 @@ class FaultRule:
         """Makes a rule of parsed YAML or JSON. Raises FaultPlanError, which begins with `place`."""
         names = [field.name for field in fields(cls) if field.name != "id"] + ["api_key"]
         if not isinstance(rule, Mapping):
-            raise FaultPlanError(f"{place}: a rule is a mapping, not {rule!r}")
+            raise FaultPlanError(f"{place}: a rule is a mapping, not {shown(rule)}")
         for key in rule:
             if key not in names:
                 close = difflib.get_close_matches(str(key), names, n=1)
                 hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
-                raise FaultPlanError(f"{place}: unknown key {key!r}{hint}")
+                raise FaultPlanError(f"{place}: unknown key {shown(key)}{hint}")
         _check_effect(rule, place)
         _check_match(rule, place)
         values = dict(rule)
@@ -118,6 +131,8 @@ class FaultRule:
         if "nth" in values:
             values["nth"] = list(values["nth"])
         values.pop("id", None)
+        if not values.keys() & {*_EFFECTS}:
+            values["delay"] = 0.0  # the one effect that is as good as not said
         return values
 
     def matches(self, operation: str, name: str | None, namespace: str, is_so: Callable[[str], bool]) -> bool:
@@ -128,7 +143,7 @@ class FaultRule:
         if self.operation is not None:
             if self.operation != operation:
                 return False
-        elif self._is_about_tasks and operation not in CREATES:
+        elif not self._can_befall(operation):
             return False
         if self.namespace is not None and self.namespace != namespace:
             return False
@@ -136,9 +151,11 @@ class FaultRule:
             return False
         return is_so(self.when) if self.when is not None else True
 
-    @property
-    def _is_about_tasks(self) -> bool:
-        return self.fault in CATALOGUE and CATALOGUE[self.fault].family == "task"
+    def _can_befall(self, operation: str) -> bool:
+        if self.fault in CATALOGUE and CATALOGUE[self.fault].family == "task":
+            return operation in CREATES
+        is_mere_delay = self.fault is None and self.status is None
+        return is_mere_delay or self.fault_for(spec.operations()[operation]) is not None
 
     def picks(self, count: int, seed: int) -> bool:
         """Whether the `count`th matching call is the one to fail; the seed decides where chance does."""
@@ -186,11 +203,11 @@ def _check_effect(rule: Mapping[str, Any], place: str) -> None:
             *difflib.get_close_matches(str(fault).lower().replace("_", "-"), names, n=1),
         ]
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise FaultPlanError(f"{place}: there is no fault {fault!r}{hint}")
+        raise FaultPlanError(f"{place}: there is no fault {shown(fault)}{hint}")
     statuses = sorted({int(s) for operation in spec.operations().values() for s in operation.errors})
     if "status" in rule and (type(rule["status"]) is not int or rule["status"] not in statuses):
         raise FaultPlanError(
-            f"{place}: {rule['status']!r} is no documented error status; those are {statuses}"
+            f"{place}: {shown(rule['status'])} is no documented error status; those are {statuses}"
         )
     _check_delay(rule.get("delay", 0), place)
     if "rate_limit" in rule:
@@ -200,7 +217,7 @@ def _check_effect(rule: Mapping[str, Any], place: str) -> None:
             raise FaultPlanError(f"{place}: seconds is for hang and slow-drip; a delay is for all others")
         if not _is_number(rule["seconds"]) or not 0 < rule["seconds"] <= MAX_DELAY:
             raise FaultPlanError(
-                f"{place}: seconds is above 0, at most {MAX_DELAY:g}, not {rule['seconds']!r}"
+                f"{place}: seconds is above 0, at most {MAX_DELAY:g}, not {shown(rule['seconds'])}"
             )
 
 
@@ -214,37 +231,48 @@ def _check_delay(delay: Any, place: str) -> None:
         if not (_is_number(median) and 0 < median <= MAX_DELAY and _is_number(sigma) and 0 <= sigma <= 10):
             raise FaultPlanError(
                 f"{place}: median is above 0, at most {MAX_DELAY:g} seconds, and sigma 0 to 10; "
-                f"not {median!r} and {sigma!r}"
+                f"not {shown(median)} and {shown(sigma)}"
             )
     elif not _is_number(delay) or not 0 <= delay <= MAX_DELAY:
-        raise FaultPlanError(f"{place}: delay is 0 to {MAX_DELAY:g} seconds, not {delay!r}")
+        raise FaultPlanError(f"{place}: delay is 0 to {MAX_DELAY:g} seconds, not {shown(delay)}")
 
 
 def _check_rate_limit(limit: Any, place: str) -> None:
     if not isinstance(limit, Mapping) or set(limit) != {"burst", "per_second"}:
-        raise FaultPlanError(f"{place}: rate_limit is a mapping with burst and per_second, not {limit!r}")
+        raise FaultPlanError(
+            f"{place}: rate_limit is a mapping with burst and per_second, not {shown(limit)}"
+        )
     burst, per_second = limit["burst"], limit["per_second"]
     if type(burst) is not int or not 1 <= burst <= 1_000_000:
-        raise FaultPlanError(f"{place}: burst counts from 1 to 1,000,000, so it cannot be {burst!r}")
+        raise FaultPlanError(f"{place}: burst counts from 1 to 1,000,000, so it cannot be {shown(burst)}")
     if not _is_number(per_second) or not 1e-6 <= per_second <= 1e6:
-        raise FaultPlanError(f"{place}: per_second is 0.000001 to 1,000,000 calls, not {per_second!r}")
+        raise FaultPlanError(f"{place}: per_second is 0.000001 to 1,000,000 calls, not {shown(per_second)}")
 
 
 def _check_match(rule: Mapping[str, Any], place: str) -> None:
     operation = rule.get("operation")
     if operation is not None and operation not in [*spec.operations()]:
-        raise FaultPlanError(f"{place}: no operation {operation!r}; there are {', '.join(spec.operations())}")
+        raise FaultPlanError(
+            f"{place}: no operation {shown(operation)}; there are {', '.join(spec.operations())}"
+        )
     for key, wanted in (
         ("name", "a pattern for task names"),
         ("api_key", "an API key"),
         ("namespace", "the first 12 hex digits of the SHA-256 of an API key"),
     ):
         if key in rule and (not isinstance(rule[key], str) or not rule[key]):
-            raise FaultPlanError(f"{place}: {key} is {wanted}, not {rule[key]!r}")
+            raise FaultPlanError(f"{place}: {key} is {wanted}, not {shown(rule[key])}")
+        if key in rule and not _is_unicode(rule[key]):
+            raise FaultPlanError(f"{place}: {key} holds half of a surrogate pair, which no request can")
+    if "namespace" in rule and not _NAMESPACE.fullmatch(rule["namespace"]):
+        raise FaultPlanError(
+            f"{place}: namespace is the first 12 hex digits of the SHA-256 of an API key, "
+            f"not {shown(rule['namespace'])}; api_key takes the key itself"
+        )
     if "when" in rule and rule["when"] not in conditions():
         close = difflib.get_close_matches(str(rule["when"]), conditions(), n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(conditions())}"
-        raise FaultPlanError(f"{place}: no condition {rule['when']!r}; {hint}")
+        raise FaultPlanError(f"{place}: no condition {shown(rule['when'])}; {hint}")
     if "api_key" in rule and "namespace" in rule:
         raise FaultPlanError(f"{place}: give api_key or namespace, not both")
     nth = rule.get("nth", ())
@@ -256,10 +284,12 @@ def _check_match(rule: Mapping[str, Any], place: str) -> None:
         lowest = 0 if key == "retry_after" else 1
         for value in values:
             if type(value) is not int or value < lowest:
-                raise FaultPlanError(f"{place}: {key} counts from {lowest}, so it cannot be {value!r}")
+                raise FaultPlanError(f"{place}: {key} counts from {lowest}, so it cannot be {shown(value)}")
+            if value > MAX_COUNT:
+                raise FaultPlanError(f"{place}: {key} is at most {MAX_COUNT:,}, not {shown(value)}")
     if "rate" in rule and (not _is_number(rule["rate"]) or not 0 < rule["rate"] <= 1):
         raise FaultPlanError(
-            f"{place}: rate is a share of the calls, above 0 and at most 1, not {rule['rate']!r}"
+            f"{place}: rate is a share of the calls, above 0 and at most 1, not {shown(rule['rate'])}"
         )
 
 
@@ -278,4 +308,9 @@ def _check_operation(rule: FaultRule, place: str) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    # Whether a huge integer is finite cannot even be asked.
+    return type(value) is int or (type(value) is float and math.isfinite(value))
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import yaml
 from loracle_contracts import spec
 from loracle_mockserver.behaviour import Behaviour, BehaviourError
 from loracle_mockserver.fault_catalogue import CATALOGUE, FaultKind, known_faults
-from loracle_mockserver.fault_rules import FaultPlanError, FaultRule
+from loracle_mockserver.fault_rules import FaultPlanError, FaultRule, shown
 
 __all__ = [
     "Fault",
@@ -107,10 +108,10 @@ class FaultPlan:
             if key not in known:
                 close = difflib.get_close_matches(str(key), known, n=1)
                 hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
-                raise FaultPlanError(f"{origin}: unknown key {key!r} beside 'faults'{hint}")
+                raise FaultPlanError(f"{origin}: unknown key {shown(key)} beside 'faults'{hint}")
         rules = document.get("faults", [])
         if not isinstance(rules, list):
-            raise FaultPlanError(f"{origin}: 'faults' is a list of rules, not {rules!r}")
+            raise FaultPlanError(f"{origin}: 'faults' is a list of rules, not {shown(rules)}")
         settings = {key: value for key, value in document.items() if key != "faults"}
         try:
             Behaviour().changed(settings, origin)
@@ -142,12 +143,13 @@ def scenarios() -> dict[str, dict[str, Any]]:
 def _read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # PyYAML lets through whatever its constructors meet, such as a thirteenth month.
         raise FaultPlanError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
 
 Count = Callable[[list[str]], list[int]]
-Wait = Callable[[FaultRule, int], float]
+Wait = Callable[[FaultRule], float]
 
 
 def apply(
@@ -164,7 +166,7 @@ def apply(
 
     Every rule that matches counts the call: `count` adds one to each and answers the new counts.
     `is_so` answers whether a rule's condition is true of the call; `wait` asks a rule's token bucket
-    how many seconds the call comes too early, given its count.
+    how many seconds the call comes too early.
     """
     matching = [rule for rule in rules if rule.matches(operation.id, name, namespace, is_so)]
     if not matching:
@@ -176,11 +178,11 @@ def apply(
         retry_after = rule.retry_after
         fault = rule.fault_for(operation)
         if rule.rate_limit is not None and "RATE_LIMIT_EXCEEDED" in known_faults(operation):
-            too_early = wait(rule, n)
+            too_early = wait(rule)
             if too_early <= 0:
                 continue
             fault = "RATE_LIMIT_EXCEEDED"
-            retry_after = max(1, -int(-too_early // 1)) if retry_after is None else retry_after
+            retry_after = math.ceil(too_early) if retry_after is None else retry_after
         delay += rule.delay_for(n, seed)
         origin = origin or f"rule {rule.id}"
         if chosen is None and fault is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
@@ -23,6 +24,7 @@ _PAGE = 10
 _FIRST_INTEGER_ASSET = 100_024  # the example of the vendor's page
 _CREATED_BY = {"getSubjectTraining": "createSubjectTraining", "getStyleTraining": "createStyleTraining"}
 _LISTED_VIOLATIONS = 50
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _Item = TypeVar("_Item")
 
 
@@ -81,10 +83,9 @@ def _state(mock: Mock, call: Call) -> Reply:
     if known is not None and known.operation == _CREATED_BY[call.operation.id]:
         task = mock.store.poll(call.namespace, task_id)
         if task is not None:
-            behaviour = call.world.behaviour
-            stage = stage_of(task, behaviour, call.moment, call.task_fault)
+            stage = stage_of(task, call.world.behaviour, call.moment, call.task_fault)
             if stage.state != GONE:
-                return json_reply(stage.as_state(task, behaviour))
+                return json_reply(stage.as_state(task))
     return error_reply("TASK_NOT_FOUND", f"No {call.operation.id[3:]} task {task_id[:80]!r} of this key.")
 
 
@@ -97,10 +98,10 @@ def _stages(mock: Mock, call: Call) -> Iterator[tuple[Task, Stage]]:
 
 
 def _list(mock: Mock, call: Call) -> Reply:
-    kind, behaviour = call.value.get("task_type"), call.world.behaviour
+    kind = call.value.get("task_type")
     found = (pair for pair in _stages(mock, call) if kind is None or pair[0].type == kind)
     page, cursor = _page(call, found)
-    tasks = [stage.as_summary(task, behaviour) for task, stage in page]
+    tasks = [stage.as_summary(task) for task, stage in page]
     return json_reply({"tasks": tasks, "pagination": {"next_cursor": cursor}})
 
 
@@ -111,8 +112,9 @@ def _upload_url(mock: Mock, call: Call) -> Reply:
     asset: str | int = _FIRST_INTEGER_ASSET + n if is_number else digest[:32]
     file = f"{asset}.{call.value['file_extension']}"
     mock.store.expect_upload(call.namespace, str(asset), file)
-    hosts = call.headers.get(b"host")
-    host = hosts[0].decode("latin-1") if hosts else "127.0.0.1"
+    host = call.headers.get(b"host", [b""])[0].decode("latin-1")
+    if not _HOST.fullmatch(host):
+        host = "127.0.0.1"  # the client said none that a URL can hold
     # As the vendor's storage signs its URLs; the credential says whose upload it is.
     credential = quote(f"{call.namespace}/mock/s3/aws4_request", safe="")
     query = (
@@ -157,15 +159,15 @@ def _models(mock: Mock, call: Call) -> Reply:
         (task, stage)
         for task, stage in (() if excluded else _stages(mock, call))
         if STATES[stage.state].model_status is not None
-        and (words in task.name.lower() or words in trained_model(task, call.world.behaviour).lower())
+        and (words in task.name.lower() or words in trained_model(task).lower())
     )
     page, cursor = _page(call, found)
-    models = [_model(task, stage, call) for task, stage in page]
+    models = [_model(task, stage) for task, stage in page]
     return json_reply({"models": models, "pagination": {"next_cursor": cursor}})
 
 
-def _model(task: Task, stage: Stage, call: Call) -> dict[str, Any]:
-    name = trained_model(task, call.world.behaviour)
+def _model(task: Task, stage: Stage) -> dict[str, Any]:
+    name = trained_model(task)
     digest = hashlib.sha256(f"loracle file\n{task.id}".encode()).hexdigest()
     return {
         "id": int(digest[:8], 16),

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
+
+import orjson
 
 from loracle_contracts import spec
+from loracle_contracts.explain import excerpt
 from loracle_contracts.headers import header_violations
+from loracle_contracts.query import parse_query
 from loracle_contracts.validation import validate
 from loracle_contracts.verdict import Profile, Violation
+from loracle_mockserver.fault_catalogue import CREATES, STATUS_CALLS
+from loracle_mockserver.redaction import Credentials, redacted_headers, redacted_query
 
 __all__ = ["MAX_BODY_KEPT", "NO_ROUTE", "Entry", "describe"]
 
@@ -18,9 +25,8 @@ MAX_BODY_KEPT = 64 * 1024  # bytes of a body that the journal keeps
 # Refusals that no rule of an operation explains, because there is no operation.
 NO_ROUTE = ("API_NOT_FOUND", "METHOD_NOT_ALLOWED", "HEADERS_TOO_LARGE", "REQUEST_TOO_LARGE")
 _SERVER_RULES = ("header.authorization.key", "path.doubled_slash", "assets_id.uploaded")
-_REDACTED = "[redacted]"
 _JUDGED: tuple[Profile, ...] = ("strict", "lenient")
-_SECRET_PARAMETER = re.compile(rb"(?i)((?:^|&)[^=&]*(?:key|token|secret|authorization)[^=&]*=)[^&]*")
+_LISTED_NAMES = 100
 
 
 class Entry(NamedTuple):
@@ -54,68 +60,141 @@ class Entry(NamedTuple):
     delay: float
     body_length: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the journal has the whole body."""
+        return len(self.body) == self.body_length
+
+    @property
+    def task(self) -> str | None:
+        """The id of the task that a status call asks for, or that a create was answered with."""
+        if self.operation in STATUS_CALLS:
+            values, _ = parse_query(self.query, spec.operations()[self.operation])
+            asked = values.get("task_id")
+            return None if asked is None else str(asked)
+        if self.operation in CREATES and self.status == 200:
+            try:
+                answer = orjson.loads(self.reply_body)
+            except orjson.JSONDecodeError:  # a fault has damaged it
+                return None
+            made = answer.get("task_id") if isinstance(answer, dict) else None
+            return made if isinstance(made, str) else None
+        return None
+
     def redacted(self) -> Entry:
-        """The entry without the API key, wherever in the request it stands.
+        """The entry without credentials, wherever in the request or the answer they stand.
 
-        Its header is cut so that it breaks the same rules as before.
+        Authorization headers are cut so that they break the same rules as before. A key of fewer than
+        four bytes is no secret, and stays where it is not in a header.
         """
-        keys = [_key(value) for name, value in self.headers if name == b"authorization"]
-        keys = [key for key in keys if len(key) > 3]
+        credentials = Credentials.of(self.headers)
+        # Where the headers were too large to keep, nobody knows the key that the query may hold.
+        is_kept = self.reason != "HEADERS_TOO_LARGE"
+        return self._replace(
+            headers=redacted_headers(self.headers),
+            query=redacted_query(self.query, credentials) if is_kept else b"",
+            path=self._shown_path(credentials),
+            body=credentials.clean(self.body, is_cut=not self.is_whole),
+            reply_headers=[(name, credentials.clean(value)) for name, value in self.reply_headers],
+            reply_body=credentials.clean(self.reply_body),
+        )
 
-        def clean(text: bytes) -> bytes:
-            for key in keys:
-                text = text.replace(key, _REDACTED.encode())
-            return text
+    def _shown_path(self, credentials: Credentials) -> str:
+        if self.operation is not None and self.path == spec.operations()[self.operation].path:
+            return self.path
+        return credentials.clean_text(self.path)
 
-        headers = [
-            (name, _redacted_header(value) if name == b"authorization" else clean(value))
-            for name, value in self.headers
-        ]
-        query = clean(_SECRET_PARAMETER.sub(rb"\1" + _REDACTED.encode(), self.query))
-        path = clean(self.path.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
-        return self._replace(headers=headers, query=query, path=path, body=clean(self.body))
+    def clean(self, text: str) -> str:
+        """A text about the entry without the keys of its request."""
+        return Credentials.of(self.headers).clean_text(text)
+
+    def line(self) -> str:
+        """The request and how it was answered, on one line and without credentials."""
+        path = self._shown_path(Credentials.of(self.headers))
+        fault = f" ({self.fault})" if self.fault else ""
+        return f"{excerpt(self.method)} {excerpt(path)} -> {self.status}{fault}"
 
     def violations(self, profile: Profile) -> list[Violation]:
-        """Every rule of the profile that the request breaks; none where it belongs to no operation."""
-        if self.operation is None:
-            return []
-        operation = spec.operations()[self.operation]
-        pairs = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in self.headers]
-        found = header_violations(pairs, operation.id, profile)
-        if operation.query:
-            found += validate(self.query, operation.id, profile, "query").violations
-        is_whole = len(self.body) == self.body_length
-        if operation.request and is_whole:
-            found += validate(self.body, operation.id, profile).violations
+        """Every rule of the profile that the request breaks, without credentials.
+
+        Of a body that is not whole, and of a request that belongs to no operation, only what the server
+        noted; a rule that another profile has, too, then counts for both.
+        """
+        found: list[Violation] = []
+        if self.operation is not None:
+            operation = spec.operations()[self.operation]
+            found += header_violations(map(_as_text, self.headers), operation.id, profile)
+            if operation.query:
+                found += validate(self.query, operation.id, profile, "query").violations
+            if operation.request and self.is_whole:
+                found += validate(self.body, operation.id, profile).violations
         known, broken = spec.rules(profile), {violation.rule for violation in found}
         for rule in dict.fromkeys(self.rules + (self.strict_rules if profile == "strict" else ())):
             # What only the server could say, because it takes the list of keys or the whole body.
-            if rule not in broken and rule in known and (rule in _SERVER_RULES or not is_whole):
+            is_its_own = rule in _SERVER_RULES or not self.is_whole or self.operation is None
+            if rule not in broken and rule in known and is_its_own:
                 place = {"header": "header", "query": "query"}.get(rule.partition(".")[0], "body")
                 found.append(known[rule].violation(place, "", "what was sent"))
-        return found
+        return [
+            replace(violation, pointer=self.clean(violation.pointer), got=self.clean(violation.got))
+            for violation in found
+        ]
+
+    def is_valid(self, profile: Profile = "strict") -> bool:
+        """Whether the request keeps the profile, as far as the client can be blamed for it.
+
+        An answer that was asked for by a fault is not the client's doing.
+        """
+        if self.fault is None:
+            if self.operation is None and self.reason in NO_ROUTE:
+                return False
+            if self.operation is not None and not self.rules and not self.strict_rules:
+                # The engine has judged the whole of it, and noted what only strict forbids.
+                return True
+        return not self.violations(profile)
 
     def lints(self) -> list[Violation]:
         """What is legal in the request but has no effect or is unwise."""
-        if self.operation is None or not spec.operations()[self.operation].request:
-            return []
-        if len(self.body) != self.body_length:
+        if self.operation is None or not spec.operations()[self.operation].request or not self.is_whole:
             return []
         for profile in _JUDGED:
             verdict = validate(self.body, self.operation, profile)
             if verdict.valid:
-                return list(verdict.lints)
+                return [
+                    replace(lint, pointer=self.clean(lint.pointer), got=self.clean(lint.got))
+                    for lint in verdict.lints
+                ]
         return []
+
+    def unknown_query(self) -> list[str]:
+        """The names of query parameters that the operation does not have, at most a hundred.
+
+        The contract lets a server ignore them, so they are no violations; a misspelt filter is one of
+        them. The parameters of an upload URL are the server's own.
+        """
+        if self.operation is None or self.operation == "putUpload":
+            return []
+        operation = spec.operations()[self.operation]
+        definition = spec.document("strict")["$defs"].get(operation.query, {})
+        known = definition.get("properties", {})
+        names = [
+            unquote_plus(pair.partition("=")[0], errors="replace")
+            for pair in self.query.decode("latin-1").split("&")
+        ]
+        unknown = dict.fromkeys(name for name in names if name and name not in known)
+        return [excerpt(self.clean(name)) for name in islice(unknown, _LISTED_NAMES)]
 
     @property
     def breaks_the_contract(self) -> bool:
-        """Whether the client did something that strict forbids, as far as it can be blamed for it.
+        """Whether the client did something that strict forbids, as far as it can be blamed for it."""
+        return not self.is_valid("strict")
 
-        An answer that was asked for by a fault is not the client's doing.
-        """
-        if self.rules or self.strict_rules:
-            return True
-        return self.fault is None and self.reason in NO_ROUTE
+
+def _as_text(header: tuple[bytes, bytes]) -> tuple[str, str]:
+    # As the engine reads them: keys may be UTF-8, all else is read byte by byte.
+    name, value = header
+    is_key = name.lower() == b"authorization"
+    return name.decode("latin-1"), value.decode("utf-8", "replace") if is_key else value.decode("latin-1")
 
 
 def describe(n: int, entry: Entry) -> dict[str, Any]:
@@ -123,9 +202,10 @@ def describe(n: int, entry: Entry) -> dict[str, Any]:
     shown = entry.redacted()
     verdicts: dict[str, Any] = {}
     for profile in _JUDGED:
-        found = shown.violations(profile)
+        found = entry.violations(profile)
+        is_lost = entry.operation is None and entry.fault is None and entry.reason in NO_ROUTE
         verdicts[profile] = {
-            "valid": not found and not (entry.fault is None and entry.reason in NO_ROUTE),
+            "valid": not found and not is_lost,
             "violations": [violation.as_dict() for violation in found],
         }
     return {
@@ -134,8 +214,10 @@ def describe(n: int, entry: Entry) -> dict[str, Any]:
         "operation": entry.operation,
         "method": entry.method,
         # A path may hold anything, so it is percent-encoded.
-        "path": quote(shown.path),
+        "path": quote(shown.path, errors="surrogatepass"),
         "query": shown.query.decode("latin-1"),
+        "unknown_query": entry.unknown_query(),
+        "task": entry.clean(entry.task) if entry.task is not None else None,
         "status": entry.status,
         "reason": entry.reason,
         "fault": entry.fault,
@@ -143,20 +225,10 @@ def describe(n: int, entry: Entry) -> dict[str, Any]:
         "rules": entry.rules,
         "strict_rules": entry.strict_rules,
         **verdicts,
-        "lints": [lint.as_dict() for lint in shown.lints()],
+        "lints": [lint.as_dict() for lint in entry.lints()],
+        "body_length": entry.body_length,
+        "body_is_whole": entry.is_whole,
         "received_at": entry.received_at,
         "seconds": entry.seconds,
         "delay": entry.delay,
     }
-
-
-def _key(value: bytes) -> bytes:
-    scheme, blank, key = value.strip().partition(b" ")
-    return key.strip() if blank else scheme
-
-
-def _redacted_header(value: bytes) -> bytes:
-    scheme, blank, key = value.strip().partition(b" ")
-    if blank and key.strip():
-        return scheme + b" " + _REDACTED.encode()
-    return scheme if not scheme or scheme.lower() == b"bearer" else _REDACTED.encode()

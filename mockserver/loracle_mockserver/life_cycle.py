@@ -64,6 +64,7 @@ _SHOWN_ONCE = {
     "vanishes": GONE,
 }
 _HALF = 50.0
+_WALK = sum(Behaviour().seconds_per_state[:2])
 
 
 def path_of(fault: str | None) -> tuple[str, ...]:
@@ -80,19 +81,19 @@ class Stage:
     eta: float
     has_extra: bool = True
 
-    def as_state(self, task: Task, behaviour: Behaviour) -> dict[str, Any]:
+    def as_state(self, task: Task) -> dict[str, Any]:
         """The answer to a status call; every documented key is there, none is null."""
         answer: dict[str, Any] = {
             "task_id": task.id,
             "task_status": STATES[self.state].task_status,
             "model_type": "lora",
-            "models": self.models(task, behaviour),
+            "models": self.models(task),
         }
         if self.has_extra:
             answer["extra"] = {"eta_relative": self.eta, "progress_percent": self.progress}
         return answer
 
-    def as_summary(self, task: Task, behaviour: Behaviour) -> dict[str, Any]:
+    def as_summary(self, task: Task) -> dict[str, Any]:
         """The training's entry in a list."""
         return {
             "task_name": task.name,
@@ -100,15 +101,15 @@ class Stage:
             "task_type": task.type,
             "task_status": STATES[self.state].task_status,
             "created_at": int(task.created_at),
-            "models": self.models(task, behaviour),
+            "models": self.models(task),
         }
 
-    def models(self, task: Task, behaviour: Behaviour) -> list[dict[str, str]]:
+    def models(self, task: Task) -> list[dict[str, str]]:
         """The models that the training has made so far."""
         status = STATES[self.state].model_status
         if status is None:
             return []
-        return [{"model_name": trained_model(task, behaviour), "model_status": status}]
+        return [{"model_name": trained_model(task), "model_status": status}]
 
 
 def stage_of(task: Task, behaviour: Behaviour, moment: float, fault: str | None = None) -> Stage:
@@ -127,10 +128,12 @@ def stage_of(task: Task, behaviour: Behaviour, moment: float, fault: str | None 
         return _standing(path[last], behaviour, has_extra=has_extra)
     seconds = [_duration(state, behaviour) for state in path[:last]]
     passed, by_time = max(moment - task.created_at, 0.0), 0
-    while by_time < last and passed >= seconds[by_time]:
+    # Where no time has passed, a state that takes none is not over for a job that polls move on.
+    is_timed = passed > 0 or behaviour.progression == "seconds"
+    while is_timed and by_time < last and passed >= seconds[by_time]:
         passed -= seconds[by_time]
         by_time += 1
-    share = min(passed / seconds[by_time], 1.0) if by_time < last else 0.0
+    share = min(passed / seconds[by_time], 1.0) if by_time < last and passed else 0.0
     index = by_time
     if behaviour.progression == "polls":
         # A clock that is advanced by hand carries the jobs with it.
@@ -154,9 +157,13 @@ def stage_of(task: Task, behaviour: Behaviour, moment: float, fault: str | None 
     return Stage(state, progress, round(rest + sum(ahead), 1), has_extra)
 
 
-def trained_model(task: Task, behaviour: Behaviour) -> str:
-    """The name of the model that the training makes: when it would be done, and a hash of its id."""
-    done = int(task.created_at + sum(behaviour.seconds_per_state[:2]))
+def trained_model(task: Task) -> str:
+    """The name of the model that the training makes: when it would be done, and a hash of its id.
+
+    How long a training takes by default counts, not what is set: whoever remembers a name can use it
+    after the settings have changed.
+    """
+    done = int(task.created_at + _WALK)
     digest = hashlib.sha256(f"loracle model\n{task.id}".encode()).hexdigest()[:10].upper()
     return f"model_{done}_{digest}.safetensors"
 

@@ -1,11 +1,13 @@
-"""uvicorn's HTTP protocol, with two habits of clients that it does not survive."""
+"""uvicorn's HTTP protocol, with what the mock needs of the connection below ASGI."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from loracle_mockserver.delivery import CONNECTION, Connection
 from loracle_mockserver.engine import MAX_HEADERS
 from loracle_mockserver.message import error_reply
 
@@ -21,10 +23,46 @@ class MockProtocol(HttpToolsProtocol):
 
     An offer to upgrade (Java's HttpClient makes one with every first request) is ignored, as RFC 9110
     section 7.8 allows; the parser would stop reading at it and lose the body. Headers that never end
-    are refused before they fill the memory.
+    are refused before they fill the memory. The app finds the connection in the scope's `state`, and
+    is told of its end and of the server's also where further requests wait behind the one it answers.
     """
 
     _head_bytes = 0
+    _earlier: tuple[RequestResponseCycle, ...] = ()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Puts the connection into the state that every request on it gets a copy of."""
+        super().connection_made(transport)
+        self._connection = Connection(transport)
+        self.app_state = {**self.app_state, CONNECTION: self._connection}
+
+    def on_headers_complete(self) -> None:
+        """Starts or queues a request; uvicorn itself keeps only the newest one in sight."""
+        before = self.cycle
+        super().on_headers_complete()
+        if self.pipeline:
+            self._earlier = (*(cycle for cycle in self._earlier if not cycle.response_complete), before)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells every request that is not answered yet."""
+        for cycle in self._earlier:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self._earlier = ()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Lets the server end: whoever waits is woken up, and half a request is not waited for."""
+        self._connection.is_stopping = True
+        super().shutdown()
+        cycle = self.cycle
+        if cycle is None:
+            return
+        if cycle.more_body and not cycle.response_started:
+            self.transport.close()
+        for waiting in (*self._earlier, cycle):
+            waiting.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser, and watches the part of a message before its body."""

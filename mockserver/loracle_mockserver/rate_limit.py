@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 from loracle_mockserver.fault_rules import FaultRule
 from loracle_mockserver.store import Store
 
 __all__ = ["seconds_too_early"]
 
 
-def seconds_too_early(store: Store, namespace: str, rule: FaultRule, moment: float) -> float:
+def seconds_too_early(
+    store: Store, namespace: str, rule: FaultRule, moment: float, *, without_time: bool
+) -> float:
     """How many seconds a call at this moment comes too early for the rule's limit; 0: it may go on.
 
-    A call that may go on takes a token; one that comes too early takes none.
+    A call that may go on takes a token; one that comes too early takes none. In a world `without_time`
+    a client that comes back counts as one that waited for as long as it was told.
     """
     limit = rule.rate_limit
     if limit is None:
@@ -26,7 +31,7 @@ def seconds_too_early(store: Store, namespace: str, rule: FaultRule, moment: flo
         early = full_at - moment - (limit.burst - 1) * interval
         # A hair of rounding must not cost a call.
         if early > 1e-6:
-            return document or b""
+            return repr(full_at - math.ceil(early)).encode() if without_time else document or b""
         early = 0.0
         return repr(full_at + interval).encode()
 

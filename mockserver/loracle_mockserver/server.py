@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import gc
+import contextlib
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
 
-from loracle_mockserver.asgi import MockApp
+from loracle_mockserver.configuration import Configuration
+from loracle_mockserver.exit_codes import TERMINATED
+from loracle_mockserver.logs import log_config
 from loracle_mockserver.protocol import MockProtocol
+from loracle_mockserver.service import Service
 
-__all__ = ["bind", "is_loopback", "serve"]
+__all__ = ["bind", "is_loopback", "serve", "termination_as_exit", "uvicorn_config"]
 
 _BACKLOG = 2048
 
@@ -47,32 +52,56 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def serve(app: MockApp, listener: socket.socket, announce: Callable[[], None]) -> None:
-    """Answers requests until the process is interrupted, and returns; a termination ends the process."""
-    options: dict[str, Any] = {
-        "loop": "auto",
-        "http": MockProtocol,
-        "ws": "none",
-        "lifespan": "off",
-        "log_level": "warning",
-        "access_log": False,
-        "server_header": False,
-        "date_header": False,
-        "timeout_graceful_shutdown": 3,
-    }
-    # What exists now lives as long as the process, and what a request makes dies with it; collecting
-    # rarely saves a tenth of the time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    server = uvicorn.Server(uvicorn.Config(app, **options))
+@contextlib.contextmanager
+def termination_as_exit() -> Iterator[None]:
+    """Turns SIGTERM into an exit with 143, so that whatever has to be closed is closed on the way."""
+
+    def end(*_: object) -> None:
+        sys.exit(TERMINATED)
+
+    earlier = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+def uvicorn_config(app: Any, configuration: Configuration, *, factory: bool = False) -> uvicorn.Config:
+    """How uvicorn is to run the app of a mock, or the factory that makes it in each worker."""
+    tls = configuration.tls
+    return uvicorn.Config(
+        app,
+        factory=factory,
+        workers=configuration.workers,
+        loop="auto",
+        http=MockProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=log_config(configuration.log_format, access_log=configuration.access_log),
+        access_log=False,  # the access log is ours
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=3,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+    )
+
+
+def serve(configuration: Configuration, listener: socket.socket, announce: Callable[[], None]) -> None:
+    """Answers requests until the process is interrupted, and returns.
+
+    SIGTERM is raised again when all is closed. Raises StoreError where the store cannot be used.
+    """
+    service = Service(configuration)
+    server = uvicorn.Server(uvicorn_config(service, configuration))
     try:
         # From here on a signal ends the server cleanly; whoever reads the announcement may send one.
         with server.capture_signals():
-            announce()
-            server.run(sockets=[listener])
+            try:
+                announce()
+                server.run(sockets=[listener])
+            finally:
+                service.close()
     except KeyboardInterrupt:
         # uvicorn has shut down by then and raises the signal again for whoever wants it.
         pass
-    finally:
-        listener.close()

@@ -73,10 +73,10 @@ class World:
     rules: tuple[FaultRule, ...]
 
     @property
-    def follows_time(self) -> bool:
-        """Whether time passes by itself here, because the wall clock does."""
-        return self.behaviour.progression == "seconds" and not self.clock.frozen
+    def is_without_time(self) -> bool:
+        """Whether no time passes between two calls, however long a client waits."""
+        return self.behaviour.progression != "seconds"
 
     def now(self, wall: float) -> float:
         """The moment of the virtual clock, in Unix seconds."""
-        return self.clock.now(wall if self.behaviour.progression == "seconds" else None)
+        return self.clock.now(None if self.is_without_time else wall)

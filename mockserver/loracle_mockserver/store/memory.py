@@ -174,8 +174,8 @@ class MemoryStore:
 
     def counts(self, namespace: str, names: list[str]) -> list[int]:
         """What the counters of the namespace are, without counting."""
-        kept = self._namespaces.get(namespace, self._everyone)
-        return [kept.counters.get(name, 0) for name in names]
+        kept = self._namespaces.get(namespace) if namespace else self._everyone
+        return [kept.counters.get(name, 0) if kept else 0 for name in names]
 
     def read(self, namespace: str, name: str) -> tuple[bytes | None, bytes | None]:
         """The document of this name in a namespace, and the one in the namespace "" (of all keys)."""

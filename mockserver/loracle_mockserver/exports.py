@@ -1,0 +1,212 @@
+"""The journal as other tools read it: JSON lines, HAR 1.2, curl commands. Nothing here shows credentials."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+from loracle_mockserver.journal import Entry, describe
+from loracle_mockserver.redaction import REDACTED
+
+__all__ = ["curl_command", "har_document", "har_entry", "json_line"]
+
+_Headers = Sequence[tuple[bytes, bytes]]
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_KEY = "$LORACLE_API_KEY"
+# What curl says by itself, or what belongs to one connection.
+_NOT_REPEATED = (
+    "host",
+    "content-length",
+    "connection",
+    "transfer-encoding",
+    "accept-encoding",
+    "user-agent",
+    "expect",
+)
+_MILLISECONDS = 1000.0
+
+
+def json_line(n: int, entry: Entry) -> str:
+    """The description of an entry on one line of ASCII JSON, without the line's end."""
+    return json.dumps(describe(n, entry))
+
+
+# --- HAR
+
+
+def har_document(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """An HTTP Archive 1.2 of what `har_entry` made."""
+    return {
+        "log": {
+            "version": "1.2",
+            "creator": {"name": "loracle", "version": version("loracle")},
+            "entries": list(entries),
+        }
+    }
+
+
+def har_entry(n: int, entry: Entry) -> dict[str, Any]:
+    """One request and its answer for an HTTP Archive; times are in milliseconds.
+
+    What the archive has no place for stands under `_loracle`. The answer is as the mock made it: a
+    fault on the way may have kept it from the client, which `comment` then says.
+    """
+    shown = entry.redacted()
+    wait = (entry.seconds + entry.delay) * _MILLISECONDS
+    made: dict[str, Any] = {
+        "startedDateTime": datetime.fromtimestamp(entry.received_at, UTC).isoformat(timespec="milliseconds"),
+        "time": wait,
+        "request": _har_request(shown),
+        "response": _har_response(shown),
+        "cache": {},
+        "timings": {"send": 0, "wait": wait, "receive": 0},
+        "_loracle": {
+            "n": n,
+            "namespace": entry.namespace,
+            "operation": entry.operation,
+            "reason": entry.reason,
+            "fault": entry.fault,
+            "valid": entry.is_valid(),
+        },
+    }
+    if entry.fault is not None:
+        made["comment"] = f"fault {entry.fault}, asked for by {entry.origin}"
+    return made
+
+
+def _har_request(shown: Entry) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "method": shown.method,
+        "url": _url(shown),
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": _har_headers(shown.headers),
+        "queryString": [
+            {
+                "name": unquote_plus(name, errors="replace"),
+                "value": unquote_plus(value, errors="replace"),
+            }
+            for name, _, value in (pair.partition("=") for pair in shown.query.decode("latin-1").split("&"))
+            if name
+        ],
+        "headersSize": -1,
+        "bodySize": shown.body_length,
+    }
+    if shown.body:
+        text, encoding = _text_or_base64(shown.body)
+        made["postData"] = {"mimeType": _header(shown.headers, b"content-type"), "params": [], "text": text}
+        said = [
+            *(["base64, because the body is no UTF-8 text"] if encoding else []),
+            *([] if shown.is_whole else [f"cut: the body had {shown.body_length} bytes"]),
+        ]
+        if said:
+            made["postData"]["comment"] = "; ".join(said)
+    return made
+
+
+def _har_response(shown: Entry) -> dict[str, Any]:
+    text, encoding = _text_or_base64(shown.reply_body)
+    mime_type = _header(shown.reply_headers, b"content-type") or "x-unknown"
+    content: dict[str, Any] = {"size": len(shown.reply_body), "mimeType": mime_type, "text": text}
+    if encoding:
+        content["encoding"] = encoding
+    return {
+        "status": shown.status,
+        "statusText": HTTPStatus(shown.status).phrase,
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": _har_headers(shown.reply_headers),
+        "content": content,
+        "redirectURL": "",
+        "headersSize": -1,
+        "bodySize": len(shown.reply_body),
+    }
+
+
+def _har_headers(headers: _Headers) -> list[dict[str, str]]:
+    return [{"name": name.decode("latin-1"), "value": value.decode("latin-1")} for name, value in headers]
+
+
+def _header(headers: _Headers, wanted: bytes) -> str:
+    return next((value.decode("latin-1") for name, value in headers if name.lower() == wanted), "")
+
+
+def _text_or_base64(body: bytes) -> tuple[str, str | None]:
+    try:
+        return body.decode(), None
+    except UnicodeDecodeError:
+        return base64.b64encode(body).decode(), "base64"
+
+
+# --- curl
+
+
+def curl_command(n: int, entry: Entry) -> str:
+    """A command for a POSIX shell, on one line, that sends the request again.
+
+    The key comes from the environment variable LORACLE_API_KEY. A body that a command line cannot
+    hold comes from printf. Where the request cannot be repeated, the line is a comment that says why.
+    """
+    shown = entry.redacted()
+    if not shown.is_whole:
+        return f"# #{n} {entry.line()}: of {shown.body_length} bytes of body the journal kept {len(shown.body)}"
+    parts = ["curl", "-sS", "--globoff", "--path-as-is"]
+    parts += ["--head"] if shown.method == "HEAD" else ["-X", shlex.quote(shown.method)]
+    for raw_name, raw_value in shown.headers:
+        name, value = raw_name.decode("latin-1"), _text(raw_value)
+        if name.lower() not in _NOT_REPEATED and _TOKEN.fullmatch(name):
+            parts += ["-H", _curl_header(name, value)]
+    source = ""
+    if shown.body:
+        if not _header(shown.headers, b"content-type"):
+            # Or curl would say that it is a form.
+            parts += ["-H", "content-type:"]
+        text, encoding = _text_or_base64(shown.body)
+        if encoding is None and text.isprintable() and not text.startswith("@"):
+            parts += ["--data-binary", shlex.quote(text)]
+        else:
+            source = f"printf '{_printf_format(shown.body)}' | "
+            parts += ["--data-binary", "@-"]
+    return source + " ".join([*parts, shlex.quote(_url(shown))])
+
+
+def _curl_header(name: str, value: str) -> str:
+    if name.lower() == "authorization" and REDACTED in value:
+        # Redaction left known schemes only, which mean nothing to a shell.
+        return f'"{name}: {value.replace(REDACTED, _KEY)}"'
+    # curl drops a header that ends in a colon, and sends an empty one for a semicolon.
+    return shlex.quote(f"{name}: {value}" if value.strip() else f"{name};")
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _printf_format(body: bytes) -> str:
+    """The body as a format for printf: what is not plain ASCII as octal escapes."""
+    special = {ord("%"): "%%", ord("\\"): "\\\\", ord("'"): "\\047"}
+    return "".join(
+        special.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in body
+    )
+
+
+def _url(shown: Entry) -> str:
+    host = _header(shown.headers, b"host")
+    if not _HOST.fullmatch(host):
+        host = "127.0.0.1"
+    path = quote(shown.path, errors="surrogatepass")
+    # As it came; only what no URL may hold is encoded.
+    query = quote(shown.query, safe="".join(map(chr, range(33, 127))))
+    return f"http://{host}{path}{'?' if query else ''}{query}"

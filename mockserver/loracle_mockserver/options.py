@@ -1,0 +1,101 @@
+"""How options are declared, and the table [tool.loracle] of pyproject.toml that sets them."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from loracle_mockserver.exit_codes import CouldNotRunError
+
+__all__ = ["Numbers", "option", "table_settings"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    _NumbersType = click.ParamType[tuple[Any, ...]]
+else:
+    _NumbersType = click.ParamType  # older versions of click have no type argument
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    """An option of a command, which the environment can set, too: LORACLE_PORT for --port."""
+    long = names[0].partition("/")[0].removeprefix("--")
+    envvar = "LORACLE_" + long.upper().replace("-", "_")
+    return click.option(*names, envvar=envvar, **attributes)
+
+
+class Numbers(_NumbersType):
+    """Numbers with commas between them; in TOML a list of numbers will do as well."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
+        """The numbers of a text; what is no text is left to whoever knows what the numbers mean."""
+        if not isinstance(value, str):
+            return tuple(value)
+        try:
+            return tuple(float(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} are no numbers with commas between them, such as 60,480,60", param, ctx)
+
+
+def table_settings(path: Path, commands: Iterable[click.Command]) -> dict[str, Any]:
+    """The table [tool.loracle] of a file that need not exist, by the names of click's parameters.
+
+    Raises UsageError for a setting that no command has or that is of the wrong kind, CouldNotRunError
+    where the file cannot be read.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CouldNotRunError(f"{path} cannot be read: {error}") from None
+    tool = document.get("tool", {})
+    table = tool.get("loracle", {}) if isinstance(tool, dict) else tool
+    if not isinstance(table, dict):
+        raise click.UsageError(f"{path}: [tool.loracle] is not a table")
+    known = {
+        spelled.removeprefix("--"): parameter
+        for command in commands
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for spelled in parameter.opts
+    }
+    settings = {}
+    for key, value in table.items():
+        parameter = known.get(key.replace("_", "-"))
+        if parameter is None or parameter.name is None:
+            close = difflib.get_close_matches(key, list(known), n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise click.UsageError(f"{path}: [tool.loracle] has no setting {key!r}.{hint}")
+        _check(f"{path}: [tool.loracle] {key}", parameter, value)
+        is_one_of_several = parameter.multiple and not isinstance(value, list)
+        settings[parameter.name] = [value] if is_one_of_several else value
+    return settings
+
+
+def _check(place: str, parameter: click.Option, value: Any) -> None:
+    """Refuses what click would turn into something else, such as true into the port 1."""
+    if isinstance(value, list) and not value:
+        raise click.UsageError(f"{place} is an empty list; leave it out instead")
+    several = value if parameter.multiple and isinstance(value, list) else [value]
+    kinds, wanted = _kinds(parameter)
+    if any(type(one) not in kinds for one in several):
+        raise click.UsageError(f"{place} is {value!r}, but it has to be {wanted}")
+
+
+def _kinds(parameter: click.Option) -> tuple[tuple[type, ...], str]:
+    if parameter.is_flag:
+        return (bool,), "true or false"
+    if isinstance(parameter.type, Numbers):
+        return (list, str), "a list of numbers"
+    if isinstance(parameter.type, type(click.INT)):
+        return (int, str), "a whole number"
+    return (str,), "text"

@@ -1,0 +1,78 @@
+"""One connection to a Redis or Valkey, over which a store runs its scripts."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from loracle_mockserver.store.protocol import StoreError
+from loracle_mockserver.store.redis_scripts import SCRIPTS
+
+__all__ = ["RedisConnection"]
+
+_CONNECT_SECONDS = 2.0
+_ANSWER_SECONDS = 5.0
+_DIGESTS = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324
+
+
+class RedisConnection:
+    """Runs scripts; where the server went away, the next call connects again."""
+
+    def __init__(self, url: str) -> None:
+        """Raises StoreError where the URL is none of Redis, or nobody answers there."""
+        try:
+            pool = redis.ConnectionPool.from_url(
+                url,
+                socket_connect_timeout=_CONNECT_SECONDS,
+                socket_timeout=_ANSWER_SECONDS,
+                # What was sent once may have been done; sent again it would be done twice.
+                retry=Retry(NoBackoff(), 0),
+            )
+        except ValueError:
+            # The reason may quote a part of the password.
+            raise StoreError(
+                "the URL of the Redis is not understood; it has the form "
+                "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or unix://PATH[?db=DATABASE]"
+            ) from None
+        settings = pool.connection_kwargs
+        # Whatever the URL says of these, the store reads bytes.
+        settings.update(protocol=2, decode_responses=False, retry_on_timeout=False, retry_on_error=[])
+        where = settings.get("path") or f"{settings.get('host', 'localhost')}:{settings.get('port', 6379)}"
+        self.where = f"the Redis at {where}, database {settings.get('db') or 0}"
+        self._client: Any = None
+        try:
+            self._client = redis.Redis(connection_pool=pool, single_connection_client=True)
+            self._load()
+        except (redis.RedisError, OSError, TypeError, ValueError) as error:
+            self.close()
+            raise StoreError(f"{self.where} cannot be used: {_why(error)}") from None
+
+    def _load(self) -> None:
+        for text in SCRIPTS.values():
+            self._client.script_load(text)
+
+    def run(self, script: str, *values: bytes | str | int | float) -> Any:
+        """What the script of this name answers. Raises StoreError where there is no answer."""
+        try:
+            try:
+                return self._client.execute_command("EVALSHA", _DIGESTS[script], 0, *values)
+            except redis.exceptions.NoScriptError:
+                # The server was started anew since.
+                self._load()
+                return self._client.execute_command("EVALSHA", _DIGESTS[script], 0, *values)
+        except (redis.RedisError, OSError) as error:
+            raise StoreError(f"{self.where} does not do its work: {_why(error)}") from None
+
+    def close(self) -> None:
+        """Closes the connection."""
+        if self._client is not None:
+            self._client.close()
+
+
+def _why(error: Exception) -> str:
+    # Some texts of the client go on for several lines.
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

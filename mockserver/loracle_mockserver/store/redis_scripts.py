@@ -1,0 +1,223 @@
+"""What a store in Redis does there in one step: Lua scripts, each atomic.
+
+The keys, all under one prefix; NS is a namespace, and stands last, so that no two keys can be one:
+
+    about               schema, seed                    totals           tasks, requests, ...
+    namespaces          by appearance                   sequence         of whatever is ordered
+    order               all tasks by age (ID NS)        answers          by operation, status, fault
+    journal             number -> entry                 entries          NUMBER SIZE NS by number
+    tasks:NS            id -> record                    order:NS         ids by age
+    polls:NS forced:NS  id -> ...                       created:NS kept:NS   operation and name -> count
+    files:NS sizes:NS   asset -> ...                    counters:NS documents:NS  name -> ...
+"""
+
+from __future__ import annotations
+
+__all__ = ["PREFIX", "SCRIPTS", "VERSION"]
+
+PREFIX = "loracle:"
+VERSION = 1
+
+_SHARED = (
+    """
+local P = '%s'
+local call = redis.call
+local OF_NAMESPACE = {'tasks', 'order', 'polls', 'forced', 'created', 'kept', 'files', 'sizes',
+                      'counters', 'documents'}
+local function key(kind, ns) return P .. kind .. ':' .. ns end
+local function note(ns)
+  if ns ~= '' and not call('ZSCORE', P .. 'namespaces', ns) then
+    call('ZADD', P .. 'namespaces', call('INCR', P .. 'sequence'), ns)
+  end
+end
+local function found(ns, id)
+  local record = call('HGET', key('tasks', ns), id)
+  if not record then return false end
+  return {id, record, call('HGET', key('polls', ns), id), call('HGET', key('forced', ns), id)}
+end
+"""
+    % PREFIX
+)
+
+_BODIES = {
+    # schema, seed -> those that are there
+    "claim": """
+call('HSETNX', P .. 'about', 'schema', ARGV[1])
+call('HSETNX', P .. 'about', 'seed', ARGV[2])
+return call('HMGET', P .. 'about', 'schema', 'seed')
+""",
+    # NS, seed, operation and name, record, cap or '', number of the first id, ids -> an id; or, where
+    # the next number has none among them, that number
+    "create": """
+local ns, field, cap, first = ARGV[1], ARGV[3], tonumber(ARGV[5]), tonumber(ARGV[6])
+call('HSETNX', P .. 'about', 'seed', ARGV[2])
+if call('HGET', P .. 'about', 'seed') ~= ARGV[2] then
+  return redis.error_reply('OTHERSEED the store belongs to another seed by now')
+end
+local n = tonumber(call('HGET', key('created', ns), field) or '0')
+local id = n >= first and ARGV[7 + n - first]
+if not id then return n end
+note(ns)
+call('HINCRBY', key('created', ns), field, 1)
+call('HINCRBY', key('kept', ns), field, 1)
+local place = call('INCR', P .. 'sequence')
+call('HSET', key('tasks', ns), id, ARGV[4])
+call('ZADD', key('order', ns), place, id)
+call('ZADD', P .. 'order', place, id .. ns)
+local tasks = call('HINCRBY', P .. 'totals', 'tasks', 1)
+while cap and tasks > cap do
+  local oldest = call('ZPOPMIN', P .. 'order')[1]
+  local gone, owner = string.sub(oldest, 1, 36), string.sub(oldest, 37)
+  local record = call('HGET', key('tasks', owner), gone)
+  local length, start = string.match(record, '^(%d+) ()')
+  local name = string.sub(record, start, start + length - 1)
+  for _, kind in ipairs({'tasks', 'polls', 'forced'}) do call('HDEL', key(kind, owner), gone) end
+  call('ZREM', key('order', owner), gone)
+  if call('HINCRBY', key('kept', owner), name, -1) == 0 then
+    call('HDEL', key('kept', owner), name)
+    call('HDEL', key('created', owner), name)
+  end
+  tasks = call('HINCRBY', P .. 'totals', 'tasks', -1)
+  call('HINCRBY', P .. 'totals', 'tasks_dropped', 1)
+end
+return id
+""",
+    # NS, id -> the task, or nothing; so the next two
+    "task": "return found(ARGV[1], ARGV[2])",
+    "poll": """
+if call('HEXISTS', key('tasks', ARGV[1]), ARGV[2]) == 0 then return false end
+call('HINCRBY', key('polls', ARGV[1]), ARGV[2], 1)
+return found(ARGV[1], ARGV[2])
+""",
+    # NS, id, whether there is a state, state
+    "force": """
+if call('HEXISTS', key('tasks', ARGV[1]), ARGV[2]) == 0 then return false end
+if ARGV[3] == '1' then call('HSET', key('forced', ARGV[1]), ARGV[2], ARGV[4])
+else call('HDEL', key('forced', ARGV[1]), ARGV[2]) end
+return found(ARGV[1], ARGV[2])
+""",
+    # NS, place below which to begin, how many -> the place of the last, and tasks, newest first
+    "page": """
+local ids = call('ZREVRANGEBYSCORE', key('order', ARGV[1]), ARGV[2], '-inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+local tasks = {}
+for i = 1, #ids, 2 do tasks[#tasks + 1] = found(ARGV[1], ids[i]) end
+return {ids[#ids] or '', tasks}
+""",
+    # id -> the namespaces that have it
+    "owners": """
+local owners = {}
+for _, ns in ipairs(call('ZRANGE', P .. 'namespaces', 0, -1)) do
+  if call('HEXISTS', key('tasks', ns), ARGV[1]) == 1 then owners[#owners + 1] = ns end
+end
+return owners
+""",
+    # NS, asset, file
+    "expect": """
+note(ARGV[1])
+call('HSET', key('files', ARGV[1]), ARGV[2], ARGV[3])
+call('HDEL', key('sizes', ARGV[1]), ARGV[2])
+return 1
+""",
+    # NS, asset, file, size -> whether it was expected
+    "receive": """
+if call('HGET', key('files', ARGV[1]), ARGV[2]) ~= ARGV[3] then return 0 end
+call('HSET', key('sizes', ARGV[1]), ARGV[2], ARGV[4])
+return 1
+""",
+    # NS, asset -> whether its file came
+    "has_asset": "return call('HEXISTS', key('sizes', ARGV[1]), ARGV[2])",
+    # NS, names -> what the counters are now; so the next one
+    "count": """
+note(ARGV[1])
+local counts = {}
+for i = 2, #ARGV do call('HINCRBY', key('counters', ARGV[1]), ARGV[i], 1) end
+for i = 2, #ARGV do counts[i - 1] = tonumber(call('HGET', key('counters', ARGV[1]), ARGV[i])) end
+return counts
+""",
+    "counts": """
+local counts = {}
+for i = 2, #ARGV do counts[i - 1] = tonumber(call('HGET', key('counters', ARGV[1]), ARGV[i]) or '0') end
+return counts
+""",
+    # NS, name -> the document there, and that of all keys
+    "read": """
+return {ARGV[1] ~= '' and call('HGET', key('documents', ARGV[1]), ARGV[2]),
+        call('HGET', key('documents', ''), ARGV[2])}
+""",
+    # NS, name -> the document there
+    "document": "return call('HGET', key('documents', ARGV[1]), ARGV[2])",
+    # NS, name, whether a document was there, it, whether one comes, it -> whether it was that one
+    "replace": """
+local known = call('HGET', key('documents', ARGV[1]), ARGV[2])
+if (known or '') ~= ARGV[4] or (known and '1' or '0') ~= ARGV[3] then return 0 end
+note(ARGV[1])
+if ARGV[5] == '1' then call('HSET', key('documents', ARGV[1]), ARGV[2], ARGV[6])
+else call('HDEL', key('documents', ARGV[1]), ARGV[2]) end
+return 1
+""",
+    # most entries, most bytes, then for each entry: 'SIZE NS', its answer, the entry
+    "append": """
+local totals = P .. 'totals'
+for i = 3, #ARGV, 3 do
+  local n = call('HINCRBY', totals, 'requests', 1)
+  call('HINCRBY', totals, 'entry_bytes', (string.match(ARGV[i], '^%d+')))
+  call('HSET', P .. 'journal', n, ARGV[i + 2])
+  call('ZADD', P .. 'entries', n, n .. ' ' .. ARGV[i])
+  call('HINCRBY', P .. 'answers', ARGV[i + 1], 1)
+end
+while call('ZCARD', P .. 'entries') > tonumber(ARGV[1])
+    or tonumber(call('HGET', totals, 'entry_bytes')) > tonumber(ARGV[2]) do
+  local n, size = string.match(call('ZPOPMIN', P .. 'entries')[1], '^(%d+) (%d+)')
+  call('HDEL', P .. 'journal', n)
+  call('HINCRBY', totals, 'entry_bytes', '-' .. size)
+  call('HINCRBY', totals, 'requests_dropped', 1)
+end
+return 1
+""",
+    # number above which to begin, how many -> numbers and entries, oldest first
+    "entries": """
+local ns, found = call('ZRANGEBYSCORE', P .. 'entries', ARGV[1], '+inf', 'LIMIT', 0, ARGV[2]), {}
+for i, member in ipairs(ns) do
+  local n = string.match(member, '^%d+')
+  found[i] = {n, call('HGET', P .. 'journal', n)}
+end
+return found
+""",
+    "statistics": """
+return {call('HMGET', P .. 'totals', 'tasks', 'tasks_dropped', 'requests', 'requests_dropped'),
+        call('ZCARD', P .. 'namespaces'), call('HGETALL', P .. 'answers')}
+""",
+    "namespaces": "return call('ZRANGE', P .. 'namespaces', 0, -1)",
+    "reset_all": """
+local all = call('ZRANGE', P .. 'namespaces', 0, -1)
+all[#all + 1] = ''
+for _, ns in ipairs(all) do
+  for _, kind in ipairs(OF_NAMESPACE) do call('UNLINK', key(kind, ns)) end
+end
+for _, kind in ipairs({'totals', 'namespaces', 'sequence', 'order', 'answers', 'journal', 'entries'}) do
+  call('UNLINK', P .. kind)
+end
+return 1
+""",
+    # NS
+    "reset": """
+local ns, totals = ARGV[1], P .. 'totals'
+for _, id in ipairs(call('ZRANGE', key('order', ns), 0, -1)) do
+  call('ZREM', P .. 'order', id .. ns)
+  call('HINCRBY', totals, 'tasks', -1)
+end
+for _, kind in ipairs(OF_NAMESPACE) do call('UNLINK', key(kind, ns)) end
+call('ZREM', P .. 'namespaces', ns)
+for _, member in ipairs(call('ZRANGE', P .. 'entries', 0, -1)) do
+  local n, size, start = string.match(member, '^(%d+) (%d+) ()')
+  if string.sub(member, start) == 'of ' .. ns then
+    call('ZREM', P .. 'entries', member)
+    call('HDEL', P .. 'journal', n)
+    call('HINCRBY', totals, 'entry_bytes', '-' .. size)
+  end
+end
+return 1
+""",
+}
+
+SCRIPTS = {name: _SHARED + body for name, body in _BODIES.items()}
