@@ -110,7 +110,7 @@ def test_an_answer_without_a_body_suffers_too(fault: str, faulty: ServedApp) -> 
     asked = raw_request(
         "POST", "/v3/assets/training_dataset", key(fault), JSON, body=b'{"file_extension": "png"}'
     )
-    url = httpx.URL(parse_answer(exchange(faulty, asked).raw).json["training_dataset_assets_url"])
+    url = httpx.URL(parse_answer(exchange(faulty, asked).raw).json["upload_url"])
     check_fault(fault, exchange(faulty, raw_request("PUT", url.raw_path.decode(), body=b"png")), b"")
 
 

@@ -1,4 +1,4 @@
-"""`loracle serve` over TLS: a certificate made on the spot, one of the user's own, and those that will not do."""
+"""`loracle serve` over TLS: a certificate made on the spot, one of the user's own, some that fail."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from live import COMMAND, PATIENCE, RunningMock, ask, run_command, running_mock
+from live import PATIENCE, RunningMock, ask, run_command, running_mock
 from wire_cases import JSON, SUBJECT, create_body
 
 from loracle_contracts import task_id
@@ -124,28 +123,6 @@ def test_an_interrupt_of_the_whole_group_ends_all_quietly(tmp_path: Path) -> Non
         os.killpg(mock.process.pid, signal.SIGINT)
         code, errors = mock.stop()
     assert (code, errors) == (0, "")
-
-
-@needs_proc
-def test_an_interrupt_while_they_start_is_quiet_too(tmp_path: Path) -> None:
-    with (
-        (tmp_path / "errors").open("w+") as errors,
-        subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", "--workers", "2", "--store", "sqlite:mock.db"],
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            cwd=tmp_path,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            wait_until(lambda: bool(workers_of(process.pid)), "a worker is there")
-            os.killpg(process.pid, signal.SIGINT)
-            assert process.wait(PATIENCE) == 0
-        finally:
-            process.kill()
-        errors.seek(0)
-        assert errors.read() == ""
 
 
 @pytest.mark.parametrize("store", [[], ["--store", "memory"]])

@@ -139,7 +139,7 @@ class WorldMachine(RuleBasedStateMachine):
     )
     def create(self, key: str, operation: str, name: str, real: bool) -> None:
         kept = self.model.keys[key]
-        asset = sorted(kept.assets)[0] if real and kept.assets else 26
+        asset = min(kept.assets) if real and kept.assets else 26
         body = {**BODIES[operation], "name": name}
         body["image_dataset_items"] = [{**body["image_dataset_items"][0], "assets_id": asset}]  # type: ignore[index]
         reply, answer, struck = self.call(key, operation, body=body, name=name)

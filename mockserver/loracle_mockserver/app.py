@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import Response
 from fastapi_offline import FastAPIOffline
 
 from loracle_contracts import spec
-from loracle_mockserver.control import Control
+from loracle_contracts.explain import excerpt
+from loracle_mockserver.control_answers import response
+from loracle_mockserver.control_api import add_control_api
 from loracle_mockserver.engine import Engine
-from loracle_mockserver.journal import describe
-from loracle_mockserver.message import Reply, error_reply
+from loracle_mockserver.message import error_reply
 
 __all__ = ["document_app"]
 
@@ -42,8 +41,6 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
     # The shipped contract, not one that FastAPI would derive from the control API's routes.
     document = json.loads(spec.read(f"openapi-{engine.profile}.json"))
     app.openapi = lambda: document  # type: ignore[method-assign]
-    control = Control(engine)
-    guard = Depends(_guard(admin_token, is_public=is_public))
 
     @app.exception_handler(_Forbidden)
     async def forbidden(_: Request, __: Exception) -> Response:
@@ -51,61 +48,23 @@ def document_app(engine: Engine, admin_token: str | None, *, is_public: bool) ->
             "API_NOT_ALLOWED",
             "The control API is open on loopback only; send 'Authorization: Bearer <admin token>'.",
         )
-        return _response(reply)
+        return response(reply)
 
     @app.exception_handler(404)
     @app.exception_handler(405)
     async def unknown(request: Request, error: Any) -> Response:
         reason = "API_NOT_FOUND" if error.status_code == 404 else "METHOD_NOT_ALLOWED"
-        reply = error_reply(reason, f"{request.method} {request.url.path}: no such page of the mock.")
-        return _response(reply, error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def wrong_query(_: Request, error: Exception) -> Response:
-        details = error.errors() if isinstance(error, RequestValidationError) else []
-        first = f"{details[0]['loc'][-1]}: {details[0]['msg']}" if details else str(error)
-        reply = error_reply("INVALID_REQUEST_BODY", f"The control API does not understand {first}.")
-        return _response(reply)
+        page = f"{excerpt(request.method)} {excerpt(request.url.path)}"
+        refused = response(error_reply(reason, f"{page}: no such page of the mock."))
+        refused.headers.update(error.headers or {})
+        return refused
 
     @app.get("/openapi.yaml", include_in_schema=False)
     async def openapi_yaml() -> Response:
         return Response(spec.read(f"openapi-{engine.profile}.yaml"), media_type="application/yaml")
 
-    @app.get("/_mock/health")
-    async def health() -> dict[str, Any]:
-        return control.health()
-
-    @app.post("/_mock/reset", dependencies=[guard])
-    async def reset() -> dict[str, str]:
-        control.reset()
-        return {"status": "reset"}
-
-    @app.get("/_mock/requests", dependencies=[guard])
-    async def requests(
-        operation: str | None = None,
-        status: int | None = None,
-        namespace: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
-    ) -> Response:
-        found = [
-            describe(n, entry)
-            for n, entry in control.entries(namespace)
-            if (operation is None or entry.operation == operation)
-            and (status is None or entry.status == status)
-        ]
-        statistics = engine.store.statistics()
-        counts = {"total": statistics.requests, "dropped": statistics.requests_dropped}
-        return JSONResponse({**counts, "requests": found[-limit:]})
-
-    @app.get("/_mock/tasks", dependencies=[guard])
-    async def tasks(namespace: str | None = None) -> Response:
-        return JSONResponse({"tasks": control.tasks(namespace)})
-
+    add_control_api(app, engine, Depends(_guard(admin_token, is_public=is_public)))
     return app
-
-
-def _response(reply: Reply, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(reply.body, reply.status, headers, "application/json")
 
 
 def _guard(admin_token: str | None, *, is_public: bool) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import islice
 from typing import Any
 
 from loracle_mockserver.behaviour import Behaviour, BehaviourError
@@ -23,6 +24,7 @@ from loracle_mockserver.world import SETTINGS, Settings, World
 __all__ = ["AmbiguousTaskError", "Control", "ControlError", "UnknownTaskError"]
 
 _EVERYBODY = ""
+_LISTED_NAMES = 5
 
 
 class ControlError(ValueError):
@@ -107,16 +109,12 @@ class Control:
         """
         parsed = self._plan(plan)
         self.clear_faults(namespace)
-        return self.add_faults(
-            {"faults": [rule.as_dict() for rule in parsed.rules], **dict(parsed.settings)}, namespace
-        )
+        return self.add_faults(parsed, namespace)
 
     def clear_faults(self, namespace: str | None = None) -> None:
         """Removes the rules of a namespace, or with None all of them (the file's until the next reset)."""
-        self._change(namespace or _EVERYBODY, lambda settings: replace(settings, rules=()))
-        if namespace is None:
-            for name in self._engine.store.namespaces():
-                self._change(name, lambda settings: replace(settings, rules=()))
+        for name in self._affected(namespace):
+            self._change(name, lambda settings: replace(settings, rules=()))
 
     def _plan(self, plan: Any) -> FaultPlan:
         try:
@@ -218,10 +216,15 @@ class Control:
 
     # --- tasks and the journal
 
-    def tasks(self, namespace: str | None = None) -> list[dict[str, Any]]:
-        """The tasks as a list would show them, newest first in each namespace, with what is behind it."""
-        names = self._engine.store.namespaces() if namespace is None else [namespace]
-        return [self._described(name, task) for name in names for task in self._engine.store.tasks(name)]
+    def tasks(self, namespace: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+        """The tasks as a list would show them, newest first in each namespace, with what is behind it.
+
+        At most `limit` of them where it is given.
+        """
+        store = self._engine.store
+        names = store.namespaces() if namespace is None else [namespace]
+        found = ((name, task) for name in names for task in store.tasks(name))
+        return [self._described(name, task) for name, task in islice(found, limit)]
 
     def force(self, task_id: str, state: str | None, namespace: str | None = None) -> dict[str, Any]:
         """Puts a task into a state in which it stays; None lets it go on by itself.
@@ -230,12 +233,12 @@ class Control:
         UnknownTaskError where there is no such task, AmbiguousTaskError where several namespaces have it.
         """
         if state is not None and state not in STATES:
-            raise ControlError(f"no state {state!r}; there are {', '.join(STATES)}")
+            raise ControlError(f"no state {state[:80]!r}; there are {', '.join(STATES)}")
         store = self._engine.store
         owners = store.owners(task_id) if namespace is None else [namespace]
         if len(owners) > 1:
             raise AmbiguousTaskError(
-                f"{len(owners)} namespaces have a task {task_id!r}; name one of {owners}"
+                f"{len(owners)} namespaces have a task {task_id[:80]!r}; name one: {_listed(owners)}"
             )
         task = store.force(owners[0], task_id, state) if owners else None
         if task is None:
@@ -268,6 +271,10 @@ class Control:
             is_unattributed = with_unattributed and entry.namespace is None
             if namespace is None or entry.namespace == namespace or is_unattributed:
                 yield n, entry
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_LISTED_NAMES]) + (", ..." if len(names) > _LISTED_NAMES else "")
 
 
 def _moved(

@@ -65,7 +65,7 @@ def har_entry(n: int, entry: Entry) -> dict[str, Any]:
     made: dict[str, Any] = {
         "startedDateTime": datetime.fromtimestamp(entry.received_at, UTC).isoformat(timespec="milliseconds"),
         "time": wait,
-        "request": _har_request(shown),
+        "request": _har_request(shown, entry.body_length),
         "response": _har_response(shown),
         "cache": {},
         "timings": {"send": 0, "wait": wait, "receive": 0},
@@ -83,7 +83,7 @@ def har_entry(n: int, entry: Entry) -> dict[str, Any]:
     return made
 
 
-def _har_request(shown: Entry) -> dict[str, Any]:
+def _har_request(shown: Entry, body_length: int) -> dict[str, Any]:
     made: dict[str, Any] = {
         "method": shown.method,
         "url": _url(shown),
@@ -99,14 +99,14 @@ def _har_request(shown: Entry) -> dict[str, Any]:
             if name
         ],
         "headersSize": -1,
-        "bodySize": shown.body_length,
+        "bodySize": body_length,
     }
     if shown.body:
         text, encoding = _text_or_base64(shown.body)
         made["postData"] = {"mimeType": _header(shown.headers, b"content-type"), "params": [], "text": text}
         said = [
             *(["base64, because the body is no UTF-8 text"] if encoding else []),
-            *([] if shown.is_whole else [f"cut: the body had {shown.body_length} bytes"]),
+            *([] if shown.is_whole else [f"cut: the body had {body_length} bytes"]),
         ]
         if said:
             made["postData"]["comment"] = "; ".join(said)
@@ -158,7 +158,9 @@ def curl_command(n: int, entry: Entry) -> str:
     """
     shown = entry.redacted()
     if not shown.is_whole:
-        return f"# #{n} {entry.line()}: of {shown.body_length} bytes of body the journal kept {len(shown.body)}"
+        return (
+            f"# #{n} {entry.line()}: of {shown.body_length} bytes of body the journal kept {len(shown.body)}"
+        )
     parts = ["curl", "-sS", "--globoff", "--path-as-is"]
     parts += ["--head"] if shown.method == "HEAD" else ["-X", shlex.quote(shown.method)]
     for raw_name, raw_value in shown.headers:
@@ -197,9 +199,7 @@ def _text(value: bytes) -> str:
 def _printf_format(body: bytes) -> str:
     """The body as a format for printf: what is not plain ASCII as octal escapes."""
     special = {ord("%"): "%%", ord("\\"): "\\\\", ord("'"): "\\047"}
-    return "".join(
-        special.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in body
-    )
+    return "".join(special.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in body)
 
 
 def _url(shown: Entry) -> str:

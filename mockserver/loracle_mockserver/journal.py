@@ -90,11 +90,14 @@ class Entry(NamedTuple):
         credentials = Credentials.of(self.headers)
         # Where the headers were too large to keep, nobody knows the key that the query may hold.
         is_kept = self.reason != "HEADERS_TOO_LARGE"
+        body = credentials.clean(self.body, is_cut=not self.is_whole)
         return self._replace(
             headers=redacted_headers(self.headers),
             query=redacted_query(self.query, credentials) if is_kept else b"",
             path=self._shown_path(credentials),
-            body=credentials.clean(self.body, is_cut=not self.is_whole),
+            body=body,
+            # A key has another length than what stands for it; the body stays whole, or cut.
+            body_length=len(body) if self.is_whole else max(self.body_length, len(body) + 1),
             reply_headers=[(name, credentials.clean(value)) for name, value in self.reply_headers],
             reply_body=credentials.clean(self.reply_body),
         )

@@ -57,7 +57,11 @@ class _StoreCollector(Collector):
         ):
             yield GaugeMetricFamily(name, text, value=value)
         for name, text, value in (
-            ("loracle_tasks_dropped", "Trainings that went because the store was full.", counted.tasks_dropped),
+            (
+                "loracle_tasks_dropped",
+                "Trainings that went because the store was full.",
+                counted.tasks_dropped,
+            ),
             (
                 "loracle_namespaces_dropped",
                 "API keys whose state went because there were too many.",

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -57,6 +58,9 @@ def start_worker(configuration: Configuration) -> Service:
 
     Ends the process with the code that tells the supervisor not to try again where there can be none.
     """
+    if sys.platform != "win32":
+        # By now the server handles them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         return Service(configuration)
     except (StoreError, OSError) as error:
@@ -76,7 +80,7 @@ class _Supervisor(Multiprocess):
 
     def init_processes(self) -> None:
         """Starts all workers, and waits until they answer or something happens."""
-        with _interrupts_ignored():
+        with _interrupts_held():
             super().init_processes()
         while self._announce and not self.signal_queue and all(p.process.is_alive() for p in self.processes):
             self._announce_when_up()
@@ -85,7 +89,8 @@ class _Supervisor(Multiprocess):
     def keep_subprocess_alive(self) -> None:
         """Replaces workers that ended, and says so."""
         before = list(self.processes)
-        super().keep_subprocess_alive()
+        with _interrupts_held():
+            super().keep_subprocess_alive()
         for gone, new in zip(before, self.processes, strict=True):
             if gone is not new:
                 _log.warning(
@@ -113,14 +118,17 @@ def _is_up(process: Process) -> bool:
 
 
 @contextlib.contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Has processes that are started ignore Ctrl-C, which reaches the whole group of a terminal.
+def _interrupts_held() -> Iterator[None]:
+    """Has processes that are started hold Ctrl-C back, which reaches the whole group of a terminal.
 
-    Once they run they handle it; before, it would end them with a traceback, and the supervisor ends
-    them anyway.
+    It would end them with a traceback before they can handle it. This process gets it when all is done.
     """
-    earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # which would let interrupts through again when it is started
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, earlier)
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)

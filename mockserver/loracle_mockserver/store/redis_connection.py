@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 from loracle_mockserver.store.protocol import StoreError
@@ -55,12 +56,12 @@ class RedisConnection:
         for text in SCRIPTS.values():
             self._client.script_load(text)
 
-    def run(self, script: str, *values: bytes | str | int | float) -> Any:
+    def run(self, script: str, *values: bytes | str | float) -> Any:
         """What the script of this name answers. Raises StoreError where there is no answer."""
         try:
             try:
                 return self._client.execute_command("EVALSHA", _DIGESTS[script], 0, *values)
-            except redis.exceptions.NoScriptError:
+            except NoScriptError:
                 # The server was started anew since.
                 self._load()
                 return self._client.execute_command("EVALSHA", _DIGESTS[script], 0, *values)

@@ -18,9 +18,7 @@ __all__ = ["PREFIX", "SCRIPTS", "VERSION"]
 PREFIX = "loracle:"
 VERSION = 1
 
-_SHARED = (
-    """
-local P = '%s'
+_SHARED = """
 local call = redis.call
 local OF_NAMESPACE = {'tasks', 'order', 'polls', 'forced', 'created', 'kept', 'files', 'sizes',
                       'counters', 'documents'}
@@ -36,8 +34,6 @@ local function found(ns, id)
   return {id, record, call('HGET', key('polls', ns), id), call('HGET', key('forced', ns), id)}
 end
 """
-    % PREFIX
-)
 
 _BODIES = {
     # schema, seed -> those that are there
@@ -98,8 +94,8 @@ return found(ARGV[1], ARGV[2])
 """,
     # NS, place below which to begin, how many -> the place of the last, and tasks, newest first
     "page": """
-local ids = call('ZREVRANGEBYSCORE', key('order', ARGV[1]), ARGV[2], '-inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
-local tasks = {}
+local order, tasks = key('order', ARGV[1]), {}
+local ids = call('ZREVRANGEBYSCORE', order, ARGV[2], '-inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
 for i = 1, #ids, 2 do tasks[#tasks + 1] = found(ARGV[1], ids[i]) end
 return {ids[#ids] or '', tasks}
 """,
@@ -220,4 +216,4 @@ return 1
 """,
 }
 
-SCRIPTS = {name: _SHARED + body for name, body in _BODIES.items()}
+SCRIPTS = {name: f"local P = '{PREFIX}'{_SHARED}{body}" for name, body in _BODIES.items()}
