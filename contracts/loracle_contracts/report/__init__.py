@@ -1,0 +1,1 @@
+"""Reports of verdicts: for a person, for CI systems, for machines."""
