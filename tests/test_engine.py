@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from engine_calls import call
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from payloads import CREATES, mutated_bodies, valid_bodies
@@ -180,6 +181,22 @@ def test_an_upload_goes_to_the_url_that_was_answered() -> None:
     put = engine.handle(Request("PUT", path, query.encode(), [], b"\x89PNG"))
     assert (put.status, put.body) == (200, b"")
     assert engine.handle(Request("PUT", "/_uploads/other.png")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("said", "scheme"),
+    [
+        ((), "http"),
+        (("https",), "https"),
+        (("HTTPS, http",), "https"),
+        (("https", "http"), "https"),
+        (("x:",), "http"),
+    ],
+)
+def test_an_upload_url_has_the_scheme_that_a_proxy_names(said: tuple[str, ...], scheme: str) -> None:
+    headers = [("X-Forwarded-Proto", value) for value in said]
+    reply = call(Engine(), "createUploadUrl", ("Host", "mock.test"), *headers)
+    assert json.loads(reply.body)["upload_url"].startswith(f"{scheme}://mock.test/_uploads/")
 
 
 def test_lenient_takes_what_strict_refuses_and_records_it() -> None:

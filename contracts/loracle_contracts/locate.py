@@ -17,11 +17,16 @@ __all__ = ["Lines", "Place", "locate", "pointer"]
 Path = tuple[str | int, ...]
 _Branch = dict[str | int, Any]
 
-# Each matches at any place of a text that could be parsed.
+# All but the members match at any place of a text that could be parsed.
 _LINE_FEED = re.compile(r"\n").finditer
 _BLANKS = re.compile(r"[ \t\n\r]*").match
 _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*").match
 _COMMA = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*").match
+# A key without escapes, what leads to its value, and the value with the comma behind it where it is plain:
+# most members are like that, and are read in one step.
+_MEMBER = re.compile(
+    r'"([^"\\]*)"[ \t\n\r]*:[ \t\n\r]*(?:("[^"\\]*"|[-+.0-9eEa-z]+)[ \t\n\r]*,?[ \t\n\r]*)?'
+).match
 
 
 class Place(NamedTuple):
@@ -93,8 +98,18 @@ def _walk(text: str, at: int, wanted: _Branch, path: Path, found: dict[Path, Pla
         key = at
         step: str | int = index
         if in_object:
-            step, at = scanstring(text, at + 1, False)
-            at = _COLON(text, at).end()  # type: ignore[union-attr]
+            member = _MEMBER(text, at)
+            if member is None:
+                step, at = scanstring(text, at + 1, False)
+                at = _COLON(text, at).end()  # type: ignore[union-attr]
+            else:
+                step, start, end = member[1], *member.span(2)
+                if start >= 0:
+                    if step in wanted:
+                        found[*path, step] = Place(key, start, end)
+                    at = member.end()
+                    continue
+                at = member.end()
         branch = wanted.get(step)
         end = _walk(text, at, branch, (*path, step), found) if branch else _skip_value(text, at)[1]
         if branch is not None:

@@ -124,11 +124,17 @@ def _upload_url(mock: Mock, call: Call) -> Reply:
     return json_reply(
         {
             "assets_id": asset,
-            "upload_url": f"{call.request.scheme}://{host}/_uploads/{file}?{query}",
+            "upload_url": f"{_scheme(call)}://{host}/_uploads/{file}?{query}",
             "method": "PUT",
             "headers": {"Host": {"values": [host]}},
         }
     )
+
+
+def _scheme(call: Call) -> str:
+    """How the client reached the mock; a proxy in front of it that speaks TLS says so."""
+    said = b",".join(call.headers.get(b"x-forwarded-proto", [])).partition(b",")[0].strip().lower()
+    return said.decode() if said in (b"http", b"https") else call.request.scheme
 
 
 def _upload(mock: Mock, call: Call) -> Reply:

@@ -142,6 +142,7 @@ class LiveServer:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
         )
         try:
             config.load()
