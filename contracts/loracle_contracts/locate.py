@@ -25,7 +25,7 @@ _COMMA = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*").match
 # A key without escapes, what leads to its value, and the value with the comma behind it where it is plain:
 # most members are like that, and are read in one step.
 _MEMBER = re.compile(
-    r'"([^"\\]*)"[ \t\n\r]*:[ \t\n\r]*(?:("[^"\\]*"|[-+.0-9eEa-z]+)[ \t\n\r]*,?[ \t\n\r]*)?'
+    r'"([^"\\]*)"[ \t\n\r]*:[ \t\n\r]*(?:("[^"\\]*"|[-+.0-9A-Za-z]+)[ \t\n\r]*,?[ \t\n\r]*)?'
 ).match
 
 
