@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from loracle_contracts import spec
+from loracle_contracts import spec, unions
+from loracle_contracts.guesses import guess, misspelt
 from loracle_contracts.locate import Lines, Place, locate, pointer
 from loracle_contracts.parse import ParseFault
-from loracle_contracts.texts import advice_text, expected_text
+from loracle_contracts.texts import advice_text, expected_text, misspelling_text, syntax_texts
 from loracle_contracts.verdict import Profile, Violation
 
 __all__ = ["LIMIT", "excerpt", "explain"]
@@ -23,17 +24,23 @@ _EXCERPT = 80
 # From an array longer than this only the head is explained first; see _failures.
 _LONG_ARRAY = 1000
 _LARGE_TEXT = 16 * 1024
+_OF_NAMED_VALUES = ("pattern", "minimum", "exclusiveMinimum", "maximum")
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """One keyword that failed: `node` is the schema that holds it, `member` the name it is about."""
+    """One keyword that failed: `node` is the schema that holds it, `member` the name it is about.
+
+    `meant` is the known name or word that a misspelt one is near to; of a missing member, the unknown
+    name beside it that may be a misspelling of its own.
+    """
 
     path: tuple[str | int, ...]
     keyword: str
     node: dict[str, Any]
     rule: str
     member: str | None = None
+    meant: str | None = None
 
 
 def explain(
@@ -58,8 +65,7 @@ def explain(
     if complete:
         is_small = text is not None and len(text) < _LARGE_TEXT
         all_failures = _failures(profile, schema, value, is_small=is_small)
-        bounded = list(itertools.islice(all_failures, None if limit is None else limit + 1))
-        failures = _without_echoes(bounded, {fault.path for fault in faults})
+        failures = _first(all_failures, {fault.path for fault in faults}, limit)
         places = locate(text, [failure.path for failure in failures]) if text is not None else {}
         source = _Source(value, text, places, lines)
         found.extend(_of_failure(failure, source, in_) for failure in failures)
@@ -117,24 +123,55 @@ def _read(
         instance = _at(value, path)
         for member in _required(tuple(schema_path), profile):
             if member not in instance:
-                yield _missing(path, member, keyword, node, rule, profile)
+                meant = misspelt(member, instance, node["properties"])
+                yield _missing(path, member, keyword, node, rule, profile, meant)
     elif keyword == "additionalProperties":
         for member in _at(value, path):
             if member not in node["properties"]:
-                yield _Failure((*path, member), keyword, node, rule, member)
+                meant = guess(member, node["properties"])
+                yield _Failure((*path, member), keyword, node, rule, member, meant)
     else:
-        yield _Failure(path, keyword, node, rule)
+        meant = _meant_word(node, _at(value, path)) if keyword in ("enum", "const") else None
+        yield _Failure(path, keyword, node, rule, meant=meant)
+    union = node if keyword == "required" else _holder(tuple(schema_path), profile)
+    if keyword in ("required", "enum") and unions.is_union(union):
+        yield from _beside_the_tag(union, path if keyword == "required" else path[:-1], value, profile)
+
+
+def _beside_the_tag(
+    union: dict[str, Any], path: tuple[str | int, ...], value: Any, profile: Profile
+) -> Iterator[_Failure]:
+    def find(schema: str, instance: Any) -> Iterator[_Failure]:
+        return itertools.islice(_failures(profile, schema, instance, is_small=True), LIMIT)
+
+    def key(failure: _Failure) -> Any:
+        return failure.path, failure.keyword
+
+    definitions = spec.document(profile)["$defs"]
+    for failure in unions.others(union, _at(value, path), definitions, find, key):
+        yield replace(failure, path=path + failure.path)
+
+
+def _meant_word(node: dict[str, Any], said: Any) -> str | None:
+    words = node["enum"] if "enum" in node else [node["const"]]
+    return guess(said, [word for word in words if isinstance(word, str)]) if isinstance(said, str) else None
 
 
 def _missing(
-    path: tuple[str | int, ...], member: str, keyword: str, node: dict[str, Any], rule: str, profile: Profile
+    path: tuple[str | int, ...],
+    member: str,
+    keyword: str,
+    node: dict[str, Any],
+    rule: str,
+    profile: Profile,
+    meant: str | None,
 ) -> _Failure:
     if keyword == "then":
-        return _Failure((*path, member), "then", node, rule, member)
+        return _Failure((*path, member), "then", node, rule, member, meant)
     child = node["properties"][member]
     if "$ref" in child:
         child = spec.document(profile)["$defs"][child["$ref"].rpartition("/")[2]]
-    return _Failure((*path, member), "required", child, _rule(child, "required"), member)
+    return _Failure((*path, member), "required", child, _rule(child, "required"), member, meant)
 
 
 @lru_cache(maxsize=1024)
@@ -149,6 +186,12 @@ def _keyword(schema_path: tuple[str | int, ...], profile: Profile) -> tuple[str,
     if condition is not None and "x-rule" not in node:
         return "then", condition, _rule(condition, "then")
     return keyword, node, "" if keyword == "required" else _rule(node, keyword)
+
+
+@lru_cache(maxsize=1024)
+def _holder(schema_path: tuple[str | int, ...], profile: Profile) -> dict[str, Any]:
+    """The schema that has the schema of the failed keyword among its properties; else an empty one."""
+    return _node(schema_path[:-2], profile)[0] if "properties" in schema_path[-3:-2] else {}
 
 
 @lru_cache(maxsize=1024)
@@ -207,19 +250,50 @@ class _Source:
         return excerpt(self.text[place.start : min(place.end, place.start + 2 * _EXCERPT)])
 
 
-def _without_echoes(failures: Sequence[_Failure], bad: Container[tuple[str | int, ...]]) -> list[_Failure]:
+def _first(
+    found: Iterator[_Failure], bad: Collection[tuple[str | int, ...]], limit: int | None
+) -> list[_Failure]:
+    """The failures without what only repeats others: all, or at least `limit` + 1 where there are as many."""
+    if limit is None:
+        return _without_echoes(list(found), bad)
+    taken: list[_Failure] = []
+    while True:
+        more = list(itertools.islice(found, limit + 1))
+        taken += more
+        kept = _without_echoes(taken, bad)
+        if len(kept) > limit or len(more) <= limit:
+            return kept
+
+
+def _without_echoes(failures: Sequence[_Failure], bad: Collection[tuple[str | int, ...]]) -> list[_Failure]:
     """Leaves out what only repeats another failure.
 
     A value that could not be read (`bad`) has been told already. A member of the wrong type breaks its
-    own rule; the condition that asks for the member adds nothing.
+    own rule; the condition that asks for the member adds nothing. A required member under a misspelt
+    name is told at that name, not as a second mistake. What the value of an argument should be is not
+    known where the component has no argument of that name.
     """
     told = {failure.path for failure in failures if failure.keyword not in ("then", "required")}
+    told |= _under_another_name(failures)
+    unnamed = {
+        failure.path[:-1]
+        for failure in failures
+        if failure.keyword in ("enum", "const") and failure.path[-1:] == ("name",) and not failure.meant
+    }
     return [
         failure
         for failure in failures
         if (failure.path not in bad or failure.member is not None)
-        and not (failure.keyword == "then" and failure.path in told)
+        and not (failure.keyword in ("then", "required") and failure.path in told)
+        and not (failure.keyword in _OF_NAMED_VALUES and failure.path[:-1] in unnamed)
     ]
+
+
+def _under_another_name(failures: Sequence[_Failure]) -> set[tuple[str | int, ...]]:
+    """The paths of missing members that exactly one unknown name beside them is near to."""
+    extra = [failure for failure in failures if failure.keyword == "additionalProperties"]
+    meant = Counter((*failure.path[:-1], failure.meant) for failure in extra if failure.meant)
+    return {path for path, count in meant.items() if count == 1}
 
 
 def _of_failure(failure: _Failure, source: _Source, in_: str) -> Violation:
@@ -231,11 +305,15 @@ def _of_failure(failure: _Failure, source: _Source, in_: str) -> Violation:
     operand = failure.member if failure.keyword == "required" else failure.node.get(failure.keyword)
     line, column = source.position(path, of_key=is_unknown)
     member = _member_text(failure.path)
-    known = _guesses(failure) if is_unknown else ()
     # A query has no JSON numbers to advise.
     keyword = "format" if in_ == "query" and failure.keyword == "type" else failure.keyword
     expected = entry.get("expected") or expected_text(failure.keyword, operand)
     got = "nothing" if missing else _got(failure, source)
+    advice = entry.get("advice") or advice_text(keyword, operand, member, expected, got)
+    if failure.meant:
+        beside = _at(source.value, failure.path[:-1]) if is_unknown else failure.node
+        is_missing = failure.meant not in beside and failure.meant in failure.node.get("required", ())
+        advice = misspelling_text(failure.meant, failure.member if missing else None, is_missing=is_missing)
     return Violation(
         in_=in_,
         pointer=pointer(failure.path),
@@ -245,7 +323,7 @@ def _of_failure(failure: _Failure, source: _Source, in_: str) -> Violation:
         expected=expected,
         got=got,
         source=spec.source_of(entry),
-        advice=entry.get("advice") or advice_text(keyword, operand, member, expected, got, known),
+        advice=advice,
     )
 
 
@@ -265,20 +343,12 @@ def _got(failure: _Failure, source: _Source) -> str:
     return f"{quoted} ({len(found)} characters)" if failure.keyword == "maxLength" else quoted
 
 
-def _guesses(failure: _Failure) -> Sequence[str]:
-    name = str(failure.member)
-    return _close_matches(name, tuple(failure.node["properties"])) if len(name) <= _EXCERPT else ()
-
-
-@lru_cache(maxsize=256)
-def _close_matches(name: str, known: tuple[str, ...]) -> Sequence[str]:
-    return difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-
-
 def _of_fault(fault: ParseFault, text: str, profile: Profile, lines: Lines | None) -> Violation:
     line, column = lines.place(fault.start) if lines is not None else (None, None)
-    quoted = fault.got or excerpt(text[fault.start : min(fault.end, fault.start + 2 * _EXCERPT)])
-    if fault.rule == "json.syntax":
-        quoted = excerpt(text[fault.start : fault.start + 20]) or "the end of the text"
+    quoted = excerpt(fault.got or text[fault.start : min(fault.end, fault.start + 2 * _EXCERPT)])
     rule = spec.rules(profile)[fault.rule]
-    return rule.violation("body", pointer(fault.path), quoted or "nothing", line, column)
+    violation = rule.violation("body", pointer(fault.path), quoted or "nothing", line, column)
+    if not fault.reason:
+        return violation
+    expected, advice = syntax_texts(fault.reason, fault.got)
+    return replace(violation, expected=expected, advice=advice)

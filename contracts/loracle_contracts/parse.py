@@ -36,6 +36,12 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _CONSTANT = re.compile(r"true|false|null|-?Infinity|NaN")
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# What makes a number or a word before it another one: 0512, 1_000, nulll.
+_MORE = re.compile(r"[\w.+-]")
+# What follows where a comma or a colon was left out, and where a value was.
+_STARTS_VALUE = re.compile(r'["{\[0-9tfnN-]')
+_ENDS_VALUE = re.compile(r"[,}\]]")
+_LAST_ESCAPE = re.compile(r"\\u[0-9A-Fa-f]{4}")
 _INT64, _UINT64 = -(2**63), 2**64 - 1
 
 
@@ -48,7 +54,8 @@ class ParseFault:
     """One fault of a body as JSON text: the rule, where, and what stands there.
 
     `path` leads to the value, as names and indexes; `start` and `end` are offsets into the text. `got` says
-    what stands there where the text cannot show it.
+    what stands there where the text between them does not show it. `reason` is what of the grammar is
+    broken, a key of `texts.SYNTAX`.
     """
 
     rule: str
@@ -56,6 +63,7 @@ class ParseFault:
     start: int
     end: int
     got: str = ""
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -162,7 +170,7 @@ class _Scanner:
             end = self._document(start)
             end = self._skip(end)
             if end != len(self.text):
-                self._fatal("json.syntax", end)
+                self._break("end", end)
         except _Fatal:
             self.parsed.complete = False
 
@@ -192,18 +200,23 @@ class _Scanner:
             return self._open(at, character)
         constant = _CONSTANT.match(self.text, at)
         if constant:
+            if _MORE.match(self.text, constant.end()):
+                self._break("value", at)
             if constant.group() not in _CONSTANTS:
                 self._note("json.number", at, constant.end())
                 return 0, constant.end()
             return _CONSTANTS[constant.group()], constant.end()
         number = _NUMBER.match(self.text, at)
         if not number:
-            self._fatal("json.syntax", at)
+            self._break("value", at)
+        if _MORE.match(self.text, number.end()):
+            self._break("number", at)
         return self._number(number), number.end()
 
     def _open(self, at: int, character: str) -> tuple[Any, int]:
         if len(self.containers) >= MAX_DEPTH:
-            self._fatal("json.depth", at)
+            self.parsed.faults.append(ParseFault("json.depth", tuple(self.path), at, at + 1))
+            raise _Fatal
         inside = self._skip(at + 1)
         empty: dict[str, Any] | list[Any]
         closing, empty = ("}", {}) if character == "{" else ("]", [])
@@ -218,7 +231,7 @@ class _Scanner:
 
     def _key(self, at: int) -> int:
         if self.text[at : at + 1] != '"':
-            self._fatal("json.syntax", at)
+            self._break("name", at)
         self.path[-1] = ""
         key, end = self._string(at)
         if self.parsed.faults and self.parsed.faults[-1].start == at:
@@ -229,8 +242,12 @@ class _Scanner:
             self._note("json.duplicate_key", at, end)
         colon = self._skip(end)
         if self.text[colon : colon + 1] != ":":
-            self._fatal("json.syntax", colon)
-        return self._skip(colon + 1)
+            is_left_out = _STARTS_VALUE.match(self.text, colon) or _ENDS_VALUE.match(self.text, colon)
+            self._break("colon", end if is_left_out else colon, colon)
+        value = self._skip(colon + 1)
+        if _ENDS_VALUE.match(self.text, value):
+            self._break("value", colon + 1, value)
+        return value
 
     def _store(self, value: Any) -> None:
         container, place = self.containers[-1], self.path[-1]
@@ -239,15 +256,19 @@ class _Scanner:
         else:
             container.append(value)
 
-    def _after_value(self, at: int) -> tuple[int, bool]:
-        at = self._skip(at)
-        character = self.text[at : at + 1]
+    def _after_value(self, end: int) -> tuple[int, bool]:
+        comma = self._skip(end)
+        character = self.text[comma : comma + 1]
         in_object = isinstance(self.containers[-1], dict)
-        if character == ("}" if in_object else "]"):
-            return at + 1, True
+        closing = "}" if in_object else "]"
+        if character == closing:
+            return comma + 1, True
         if character != ",":
-            self._fatal("json.syntax", at)
-        at = self._skip(at + 1)
+            is_left_out = character == '"' if in_object else _STARTS_VALUE.match(self.text, comma)
+            self._break("comma", end if is_left_out else comma, comma)
+        at = self._skip(comma + 1)
+        if self.text[at : at + 1] == closing:
+            self._break("trailing", comma)
         if in_object:
             return self._key(at), False
         self.path[-1] = len(self.containers[-1])
@@ -257,7 +278,7 @@ class _Scanner:
         try:
             value, end = scanstring(self.text, at + 1, True)
         except JSONDecodeError as error:
-            self._fatal("json.syntax", error.pos)
+            self._break(*_string_fault(self.text, at, error))
         if _SURROGATE.search(value):
             self._note("json.surrogate", at, end)
             value = _SURROGATE.sub("\ufffd", value)
@@ -284,15 +305,31 @@ class _Scanner:
         if len(self.parsed.faults) < self.limit:
             self.parsed.faults.append(ParseFault(rule, tuple(self.path), start, end))
 
-    def _fatal(self, rule: str, at: int) -> NoReturn:
-        # A syntax error is the text's, not a member's: what the place would have held is not known.
-        path = () if rule == "json.syntax" else tuple(self.path)
-        self.parsed.faults.append(ParseFault(rule, path, at, min(at + 1, len(self.text))))
+    def _break(self, reason: str, at: int, found: int | None = None) -> NoReturn:
+        """Ends at a syntax error; `found` is where what stands there begins, if behind blanks."""
+        found = at if found is None else found
+        if found >= len(self.text):
+            # What is missing belongs behind the last token, not on the line after it.
+            at = len(self.text.rstrip(" \t\n\r"))
+        got = self.text[found : found + 20] or "the end of the text"
+        # The error is the text's, not a member's: what the place would have held is not known.
+        self.parsed.faults.append(ParseFault("json.syntax", (), at, min(at + 1, len(self.text)), got, reason))
         raise _Fatal
 
 
 class _Fatal(Exception):  # noqa: N818 - a jump, not an error that anybody sees
     """The rest of the text cannot be read."""
+
+
+def _string_fault(text: str, start: int, error: JSONDecodeError) -> tuple[str, int]:
+    """What is wrong with the string from `start` on, and where: from the words of the standard library."""
+    if error.msg.startswith("Unterminated"):
+        return "string", start
+    if error.msg.startswith("Invalid control character"):
+        return "control", error.pos
+    escape = text.rfind("\\", 0, error.pos + 1)
+    # A right escape at the very end of the text is called a wrong one.
+    return ("string", start) if _LAST_ESCAPE.fullmatch(text, escape) else ("escape", escape)
 
 
 _OPENED = object()
