@@ -261,14 +261,20 @@ def test_a_damaged_validation_form_is_caught(damage: Callable[[Json], None]) -> 
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_verdict_is_passed_on_the_unions_as_the_contract_writes_them(name: str) -> None:
     document = profile(name, STRICT)
+    schemas = document["components"]["schemas"]
     written = {
         schema: [variant["$ref"].rpartition("/")[2] for variant in node["oneOf"]]
-        for schema, node in document["components"]["schemas"].items()
+        for schema, node in schemas.items()
         if "oneOf" in node
     }
     assert len(written) == 2
+    for schema, variants in written.items():
+        # One of them and any of them are the same, because each demands a tag of its own.
+        tag = schemas[schema]["discriminator"]["propertyName"]
+        assert all(tag in schemas[variant]["required"] for variant in variants)
+        assert len({schemas[v]["properties"][tag]["const"] for v in variants}) == len(variants)
     judged = {
-        schema: [variant["$ref"].rpartition("/")[2] for variant in node["oneOf"]]
+        schema: [variant["$ref"].rpartition("/")[2] for variant in node["anyOf"]]
         for schema, node in validation_form(document)["x-unions"].items()
     }
     assert judged == written

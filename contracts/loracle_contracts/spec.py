@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,14 +137,21 @@ def rules(profile: Profile) -> dict[str, Rule]:
 
 def source_of(entry: dict[str, str]) -> Source:
     """The source that an x-source entry names."""
-    return Source(entry["kind"], entry["page"], entry.get("note", ""))
+    return _source(entry["kind"], entry["page"], entry.get("note", ""))
+
+
+@lru_cache(maxsize=1024)
+def _source(kind: str, page: str, note: str) -> Source:
+    return Source(kind, page, note)
 
 
 @cache
 def validator(profile: Profile, schema: str) -> Any:
     """The compiled schema of this name as the contract writes it: an object with `is_valid`."""
     form = document(profile)
-    return _compiled({**form["$defs"], **form["x-unions"]}, schema)
+    definitions = {**form["$defs"], **form["x-unions"]}
+    # Without references there is less to compile and less to follow.
+    return _compiled(_inlined(definitions[schema], definitions))
 
 
 @cache
@@ -154,15 +161,22 @@ def explainer(profile: Profile, schema: str) -> Any:
     An object with `is_valid` and `iter_errors`; it accepts what `validator` accepts, which the tests
     prove.
     """
-    return _compiled(document(profile)["$defs"], schema)
+    return _compiled({"$defs": document(profile)["$defs"], "$ref": f"#/$defs/{schema}"})
 
 
-def _compiled(definitions: dict[str, Any], schema: str) -> Any:
-    root = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$defs": definitions,
-        "$ref": f"#/$defs/{schema}",
-    }
+def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with what its references lead to in their place; no schema of the contract has itself."""
+    if isinstance(node, list):
+        return [_inlined(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _inlined(definitions[node["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(value, definitions) for key, value in node.items()}
+
+
+def _compiled(schema: dict[str, Any]) -> Any:
+    root = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     try:
         from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - takes 15 ms to import
     except ImportError:  # no wheel for this platform: pure Python, the same verdicts on requests

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from loracle_contracts import spec
 from loracle_contracts.explain import LIMIT, explain
 from loracle_contracts.headers import header_violations
 from loracle_contracts.lints import lints
-from loracle_contracts.parse import MAX_BODY, Parsed, ParseFault, parse, parse_fast
+from loracle_contracts.parse import MAX_BODY, Parsed, ParseFault, is_shallow, parse, parse_any_depth
 from loracle_contracts.query import parse_query
-from loracle_contracts.verdict import Part, Profile, Verdict
+from loracle_contracts.verdict import Part, Profile, Verdict, Violation
 
 __all__ = ["judge", "validate"]
 
@@ -81,13 +81,15 @@ def _judge_text(
     most = None if limit is None else limit + 1
     if isinstance(data, bytes):
         try:
-            value = parse_fast(data)
+            value = parse_any_depth(data)
         except ValueError:
             parsed = parse(data, most)
         else:
-            if spec.validator(profile, schema).is_valid(value):
-                return _accepted(Parsed(data.decode(), value), operation, profile, part, positions=positions)
-            parsed = Parsed(data.decode(), value)
+            # The strict schemas of requests are closed, so that what they accept is not deep.
+            is_closed = profile == "strict" and part == "request"
+            if spec.validator(profile, schema).is_valid(value) and (is_closed or is_shallow(data, value)):
+                return _accepted(data if positions else None, value, operation, profile, part)
+            parsed = Parsed(data.decode(), value) if is_shallow(data, value) else parse(data, most)
     else:
         parsed = parse(data, most)
     return _explained(parsed, operation, profile, part, schema, limit, positions=positions)
@@ -114,7 +116,7 @@ def _explained(
         positions=positions,
     )
     if not violations:
-        return _accepted(parsed, operation, profile, part, positions=positions)
+        return _accepted(parsed.text if positions else None, parsed.value, operation, profile, part)
     return Verdict(
         operation,
         profile,
@@ -125,14 +127,19 @@ def _explained(
     )
 
 
-def _accepted(parsed: Parsed, operation: str, profile: Profile, part: Part, *, positions: bool) -> Verdict:
-    text = parsed.text if positions else None
-    find_lints = partial(lints, parsed.value, text=text, operation=operation, profile=profile)
-    return Verdict(
-        operation, profile, part, (), parsed.value, find_lints=find_lints if part == "request" else None
-    )
+def _accepted(
+    source: bytes | str | None, value: Any, operation: str, profile: Profile, part: Part
+) -> Verdict:
+    find_lints = partial(_lints, source, value, operation, profile) if part == "request" else None
+    return Verdict(operation, profile, part, (), value, find_lints=find_lints)
 
 
+def _lints(source: bytes | str | None, value: Any, operation: str, profile: Profile) -> tuple[Violation, ...]:
+    text = source.decode() if isinstance(source, bytes) else source
+    return lints(value, text=text, operation=operation, profile=profile)
+
+
+@lru_cache(maxsize=256)
 def _schema(operation: str, profile: Profile, part: Part) -> str:
     known = spec.operations().get(operation)
     if known is None:
