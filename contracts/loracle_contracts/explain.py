@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from loracle_contracts import spec, unions
 from loracle_contracts.guesses import guess, misspelt
@@ -27,8 +27,7 @@ _LARGE_TEXT = 16 * 1024
 _OF_NAMED_VALUES = ("pattern", "minimum", "exclusiveMinimum", "maximum")
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(NamedTuple):
     """One keyword that failed: `node` is the schema that holds it, `member` the name it is about.
 
     `meant` is the known name or word that a misspelt one is near to; of a missing member, the unknown
@@ -133,9 +132,10 @@ def _read(
     else:
         meant = _meant_word(node, _at(value, path)) if keyword in ("enum", "const") else None
         yield _Failure(path, keyword, node, rule, meant=meant)
-    union = node if keyword == "required" else _holder(tuple(schema_path), profile)
-    if keyword in ("required", "enum") and unions.is_union(union):
-        yield from _beside_the_tag(union, path if keyword == "required" else path[:-1], value, profile)
+    if keyword in ("required", "enum"):
+        union = node if keyword == "required" else _holder(tuple(schema_path), profile)
+        if unions.is_union(union):
+            yield from _beside_the_tag(union, path if keyword == "required" else path[:-1], value, profile)
 
 
 def _beside_the_tag(
@@ -149,7 +149,7 @@ def _beside_the_tag(
 
     definitions = spec.document(profile)["$defs"]
     for failure in unions.others(union, _at(value, path), definitions, find, key):
-        yield replace(failure, path=path + failure.path)
+        yield failure._replace(path=path + failure.path)
 
 
 def _meant_word(node: dict[str, Any], said: Any) -> str | None:
@@ -291,9 +291,12 @@ def _without_echoes(failures: Sequence[_Failure], bad: Collection[tuple[str | in
 
 def _under_another_name(failures: Sequence[_Failure]) -> set[tuple[str | int, ...]]:
     """The paths of missing members that exactly one unknown name beside them is near to."""
-    extra = [failure for failure in failures if failure.keyword == "additionalProperties"]
-    meant = Counter((*failure.path[:-1], failure.meant) for failure in extra if failure.meant)
-    return {path for path, count in meant.items() if count == 1}
+    meant = [
+        (*failure.path[:-1], failure.meant)
+        for failure in failures
+        if failure.keyword == "additionalProperties" and failure.meant
+    ]
+    return {path for path, count in Counter(meant).items() if count == 1} if meant else set()
 
 
 def _of_failure(failure: _Failure, source: _Source, in_: str) -> Violation:

@@ -26,7 +26,8 @@ def misspelt(member: str, given: Collection[str], known: Collection[str]) -> str
     """The one name among the given ones that is not known and near to this member; None where in doubt."""
     if len(given) > _MOST:  # each costs time, and such an object is no slip
         return None
-    found = [name for name in given if name not in known and guess(name, known) == member]
+    unknown = [name for name in given if name not in known]
+    found = [name for name in unknown if guess(name, known) == member]
     return found[0] if len(found) == 1 else None
 
 
