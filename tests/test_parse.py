@@ -168,6 +168,38 @@ def test_hostile_bodies_are_one_violation_in_flat_memory(data: bytes, rule: str,
     assert peak < 16 * MAX_BODY
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "expected", "advice"),
+    [
+        ('{"a": 1,\n}', (1, 8), "no comma before a closing bracket", "Remove the comma."),
+        ('{"a": 1\n "b": 2}', (1, 8), "a comma or the closing bracket", "Put a comma between the two"),
+        ('{"a" 1}', (1, 5), "a colon behind the member name", "Put a colon between"),
+        ('{"a":\n}', (1, 6), "a value", "Let a JSON library"),
+        ("{'a': 1}", (1, 2), "a member name in double quotation marks", "Use double quotation marks."),
+        ('{"a": True}', (1, 7), "a value", "Write true."),
+        ('{"a": None}', (1, 7), "a value", "Write null."),
+        ('{"a": undefined}', (1, 7), "a value", "Write null, or leave the member out."),
+        ('{ // why\n"a": 1}', (1, 3), "a member name in double quotation marks", "Remove the comment"),
+        ('{"a": 0512}', (1, 7), "a number as JSON writes it", "Write plain digits"),
+        ('{"a": "x\ny"}', (1, 9), "no raw control character in a text", "Close the text before it"),
+        ('{"a": "C:\\dir"}', (1, 10), "an escape that JSON knows", "Write the character itself"),
+        ('{"a": "x', (1, 7), "a closing quotation mark", "Close the text"),
+        # The standard library takes a right escape at the very end for a wrong one.
+        ('{"a": "\\u00e9', (1, 7), "a closing quotation mark", "Close the text"),
+        ('{"a": [1, 2\n', (1, 12), "a comma or the closing bracket", "Send the whole document"),
+        ('{"a": 1} {"a": 1}', (1, 10), "nothing behind the end of the document", "Send one JSON document"),
+    ],
+)
+def test_a_syntax_error_stands_where_it_is_mended(
+    text: str, place: tuple[int, int], expected: str, advice: str
+) -> None:
+    (violation,) = validate(text).violations
+    assert (violation.rule, violation.pointer) == ("json.syntax", "")
+    assert (violation.line, violation.column) == place
+    assert violation.expected == expected
+    assert violation.advice.startswith(advice)
+
+
 def test_300000_wrong_items_are_told_in_part_and_said_so() -> None:
     verdict = validate(b'{"image_dataset_items":[' + b"{}," * 300_000 + b"{}]}")
     assert verdict.truncated

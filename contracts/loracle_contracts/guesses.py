@@ -9,7 +9,8 @@ from functools import lru_cache
 __all__ = ["guess", "misspelt"]
 
 _LONGEST = 80
-_MOST = 64
+# More unknown names than that in one object are no slip, and each guess costs time.
+_MOST = 8
 # One edit in a name of four letters, two in one of seven.
 _ALIKE = 0.7
 
@@ -24,10 +25,8 @@ def guess(name: str, known: Iterable[str]) -> str | None:
 
 def misspelt(member: str, given: Collection[str], known: Collection[str]) -> str | None:
     """The one name among the given ones that is not known and near to this member; None where in doubt."""
-    if len(given) > _MOST:  # each costs time, and such an object is no slip
-        return None
     unknown = [name for name in given if name not in known]
-    found = [name for name in unknown if guess(name, known) == member]
+    found = [name for name in unknown if guess(name, known) == member] if len(unknown) <= _MOST else ()
     return found[0] if len(found) == 1 else None
 
 

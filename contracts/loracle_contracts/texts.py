@@ -31,7 +31,7 @@ SYNTAX = {
         "Write plain digits: no leading zero, no plus, no unit.",
     ),
     "string": ("a closing quotation mark", "Close the text with a double quotation mark."),
-    "control": ("no raw control character in a text", "Escape it; a line feed is \\n, a tab \\t."),
+    "control": ("no raw control character in a text", "Close the text before it, or escape it: \\n, \\t."),
     "escape": ("an escape that JSON knows", "Write the character itself, or two backslashes for one."),
 }
 # What a text that is no JSON begins with, where JSON has a word of its own for it.
