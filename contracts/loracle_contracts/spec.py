@@ -175,6 +175,15 @@ def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
     return {key: _inlined(value, definitions) for key, value in node.items()}
 
 
+@cache
+def member_explainer(profile: Profile, schema: str) -> Any:
+    """As `explainer`, but which members the object of this schema must and may have is left out."""
+    definitions = document(profile)["$defs"]
+    left_out = ("required", "additionalProperties")
+    root = {keyword: value for keyword, value in definitions[schema].items() if keyword not in left_out}
+    return _compiled({"$defs": {**definitions, schema: root}, "$ref": f"#/$defs/{schema}"})
+
+
 def _compiled(schema: dict[str, Any]) -> Any:
     root = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     try:
