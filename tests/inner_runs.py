@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import textwrap
 
+# Loaded once here, not anew by every run within: httpx, which imports httpcore when it is first used,
+# would then not know its exceptions in the tests that come after.
+import httpcore  # noqa: F401
 import pytest
 
 import loracle_mockserver.live
-import loracle_mockserver.transport  # noqa: F401 - loaded once here, not once by every run within
+import loracle_mockserver.transport  # noqa: F401
 
 __all__ = ["Run", "shown"]
 
