@@ -294,6 +294,23 @@ def test_a_test_that_fails_by_itself_is_told_of_the_contract_too(run: Run) -> No
     assert '/width: expected an integer, got "512"' in text
 
 
+def test_a_fixture_that_fails_is_told_of_the_contract_too(run: Run) -> None:
+    result = run(
+        """
+        @pytest.fixture
+        def trained(training_mock):
+            create(training_mock, width="512").raise_for_status()
+
+        def test_bad(trained):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    text = shown(result)
+    assert text.index("ERROR at setup of test_bad") < text.index("training_mock: contract")
+    assert '/width: expected an integer, got "512"' in text
+
+
 def test_tests_that_are_skipped_or_meant_to_fail_stay_so(run: Run) -> None:
     result = run(
         """
