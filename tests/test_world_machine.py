@@ -315,6 +315,8 @@ class WorldMachine(RuleBasedStateMachine):
 
     @rule(key=A_KEY_OR_ALL, effect=EFFECTS, picks=PICKS, name=NAMES)
     def add_fault(self, key: str | None, effect: dict[str, Any], picks: Any, name: dict[str, Any]) -> None:
+        if effect.get("operation") not in (None, *CREATES, *STATUS_CALLS):
+            name = {}  # it is about no task, and a rule that can never act is refused
         body = {**effect, **picks, **name}
         [added] = self.control.add_faults(body, key and namespace_of(key))
         (self.model.keys[key] if key else self.model.everyone).rules.append(ModelRule(added, body))

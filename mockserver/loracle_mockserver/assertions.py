@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from loracle_mockserver.contract_report import whose_request
 from loracle_mockserver.journal import Entry
 from loracle_mockserver.verify import Expectation, Verification, verify
 
@@ -99,8 +101,7 @@ class Assertions:
         entries = self._entries(with_strays=True)
         if not entries or any(entry.namespace == self.namespace for _, entry in entries):
             return ""
-        without = sum(entry.namespace is None for _, entry in entries)
-        counts = ((without, "without an accepted API key"), (len(entries) - without, "with another API key"))
-        came = " and ".join(f"{count} {whose}" for count, whose in counts if count)
+        counts = Counter(whose_request(entry) for _, entry in entries)
+        came = " and ".join(f"{count} {whose}" for whose, count in sorted(counts.items(), reverse=True))
         noun = "request" if len(entries) == 1 else "requests"
         return f"\nbut {came} came ({len(entries)} {noun}): is the client given the api_key of the mock?"

@@ -9,7 +9,7 @@ import orjson
 from loracle_contracts.verdict import Profile, Violation
 from loracle_mockserver.journal import NO_ROUTE, Entry
 
-__all__ = ["broke_the_contract", "contract_report"]
+__all__ = ["broke_the_contract", "contract_report", "whose_request"]
 
 _SHOWN_REQUESTS = 10
 _SHOWN_VIOLATIONS = 10
@@ -18,6 +18,14 @@ _SHOWN_VIOLATIONS = 10
 def broke_the_contract(entry: Entry) -> bool:
     """Whether the request broke the profile in force; an answer that a fault gave does not say so."""
     return bool(entry.rules) or (entry.fault is None and entry.reason in NO_ROUTE)
+
+
+def whose_request(entry: Entry) -> str:
+    """How a request that is not of the key in question came."""
+    if entry.namespace is not None:
+        return "with another API key"
+    # An upload has no key; its URL says whose it is.
+    return "of an unknown upload URL" if entry.operation == "putUpload" else "without an accepted API key"
 
 
 def contract_report(entries: Sequence[tuple[int, Entry]], own: str, profile: Profile) -> str | None:
@@ -37,11 +45,7 @@ def contract_report(entries: Sequence[tuple[int, Entry]], own: str, profile: Pro
 
 
 def _block(n: int, entry: Entry, own: str, profile: Profile) -> str:
-    whose = ""
-    if entry.namespace is None:
-        whose = " (without an accepted API key)"
-    elif entry.namespace != own:
-        whose = " (with another API key)"
+    whose = "" if entry.namespace == own else f" ({whose_request(entry)})"
     found = _texts(entry, profile)
     more = [f"... and {len(found) - _SHOWN_VIOLATIONS} more"] if len(found) > _SHOWN_VIOLATIONS else []
     lines = [f"#{n} {entry.line()}{whose}", *found[:_SHOWN_VIOLATIONS], *more]

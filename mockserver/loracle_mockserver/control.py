@@ -85,9 +85,10 @@ class Control:
         """Adds the rules of a plan behind those that were added before, and answers their ids.
 
         `plan` is a plan as it stands in YAML, one rule, a list of rules, or "@NAME" for a shipped
-        scenario. Settings that stand in the plan are taken over. Raises ControlError where it is none.
+        scenario. Settings that stand in the plan are taken over. Raises ControlError where it is none,
+        and where a rule could never act.
         """
-        parsed = self._plan(plan)
+        parsed = self._plan(plan, namespace)
         rules = self._named(parsed.rules, namespace)
 
         def added(settings: Settings) -> Settings:
@@ -107,7 +108,7 @@ class Control:
         Without a namespace the rules of every namespace and those of the plan's file go, too, until the
         next reset. Raises ControlError as `add_faults` does; nothing has changed then.
         """
-        parsed = self._plan(plan)
+        parsed = self._plan(plan, namespace)
         self.clear_faults(namespace)
         return self.add_faults(parsed, namespace)
 
@@ -116,7 +117,18 @@ class Control:
         for name in self._affected(namespace):
             self._change(name, lambda settings: replace(settings, rules=()))
 
-    def _plan(self, plan: Any) -> FaultPlan:
+    def _plan(self, plan: Any, namespace: str | None) -> FaultPlan:
+        parsed = self._parsed(plan)
+        is_about_nobody = any(rule.when == "refused-key" for rule in parsed.rules)
+        if is_about_nobody and namespace not in (None, self._engine.heir):
+            raise ControlError(
+                "a call whose key is refused belongs to no namespace: "
+                "add the rule about refused-key without one"
+            )
+        return parsed
+
+    @staticmethod
+    def _parsed(plan: Any) -> FaultPlan:
         try:
             if isinstance(plan, FaultPlan):
                 return plan

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
@@ -23,7 +23,7 @@ from loracle_mockserver.behaviour import Behaviour
 from loracle_mockserver.call import Call
 from loracle_mockserver.clock import Clock, start
 from loracle_mockserver.damage import damaged
-from loracle_mockserver.fault_catalogue import STATUS_CALLS
+from loracle_mockserver.fault_catalogue import CREATES, STATUS_CALLS
 from loracle_mockserver.fault_rules import FaultRule
 from loracle_mockserver.faults import (
     Fault,
@@ -50,6 +50,8 @@ _CLOSE = ((b"connection", b"close"),)
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "DELETE")
 _MAX_WORLDS = 1_000
 _NOBODY = ""
+# Stands for the operation of a route that there is not; every authenticated one has the same refusals.
+_ANY_OPERATION = "createSubjectTraining"
 _NAMESPACE = re.compile(r"[0-9a-f]{12}")
 
 
@@ -57,7 +59,9 @@ _NAMESPACE = re.compile(r"[0-9a-f]{12}")
 class Engine:
     """One mock. `keys` empty means that any key is accepted; `wall` reads the wall clock in seconds.
 
-    `behaviour` is what its worlds begin with. Raises StoreError where the store cannot be used.
+    `behaviour` is what its worlds begin with. `heir` is the namespace whose fault rules count where a
+    key is refused: such a call belongs to nobody, and a test wants its own plan to be asked. Raises
+    StoreError where the store cannot be used.
     """
 
     profile: Profile = "strict"
@@ -67,6 +71,7 @@ class Engine:
     behaviour: Behaviour = field(default_factory=Behaviour)
     store: Store = field(default_factory=MemoryStore)
     wall: Callable[[], float] = time.time
+    heir: str = _NOBODY
 
     def __post_init__(self) -> None:
         self._routes: dict[str, dict[str, spec.Operation]] = {}
@@ -220,7 +225,8 @@ class Engine:
             if fault is None and type(name) is str and name.startswith("fault:"):
                 fault = magic_fault(name, call.operation)
             if fault is None and call.world.rules:
-                fault = self._planned_fault(call, self._task_name(call))
+                rules = [rule for rule in call.world.rules if rule.when != "refused-key"]
+                fault = self._planned_fault(call, self._task_name(call), rules)
         except UnknownFaultError as error:
             return error_reply("INVALID_REQUEST_BODY", str(error), {"known": error.known})
         # An outage hits bad bodies too, so the plan comes before the refusal.
@@ -248,28 +254,33 @@ class Engine:
         return preferred_fault(b", ".join(prefer).decode("latin-1"), call.operation) if prefer else None
 
     def _refuse_key(self, request: Request, refusal: Refusal, operation: spec.Operation | None) -> Reply:
-        rules = (refusal.rule,)
-        if operation is None:
-            return self._refused(request, None, refusal.reply, rules=rules)
-        world, reply = self.world(_NOBODY), refusal.reply
-        call = Call(request, request.values, operation, world, world.now(self.wall()))
-        if any(rule.when == "refused-key" for rule in world.rules):
-            fault = self._planned_fault(call, None, has_refused_key=True)
-            if fault is not None:
-                call.fault = fault
-                reply = self._fail(call, fault) if _is_first(fault) else damaged(reply, fault)
-        return self._refused(request, None, reply, operation.id, rules, call.fault)
+        rules, reply, world = (refusal.rule,), refusal.reply, self.world(self.heir)
+        # A key is judged before the route, so rules about every operation count without one, too.
+        judged = operation or spec.operations()[_ANY_OPERATION]
+        call = Call(request, request.values, judged, world, world.now(self.wall()))
+        about_it = [
+            rule
+            for rule in world.rules
+            if rule.when == "refused-key" and (operation is not None or rule.operation is None)
+        ]
+        fault = self._planned_fault(call, None, about_it, has_refused_key=True) if about_it else None
+        if fault is not None:
+            call.fault = fault
+            reply = self._fail(call, fault) if _is_first(fault) else damaged(reply, fault)
+        known = operation.id if operation is not None else None
+        return self._refused(request, None, reply, known, rules, fault)
 
-    def _planned_fault(self, call: Call, name: str | None, *, has_refused_key: bool = False) -> Fault | None:
+    def _planned_fault(
+        self, call: Call, name: str | None, rules: Sequence[FaultRule], *, has_refused_key: bool = False
+    ) -> Fault | None:
         namespace = call.namespace
-        # Where the key is refused, only the rules about that are asked.
-        rules = [rule for rule in call.world.rules if (rule.when == "refused-key") is has_refused_key]
 
         def is_so(condition: str) -> bool:
             if condition == "refused-key":
                 return has_refused_key
             if condition == "name-exists":
-                return any(task.name == name for task in self.store.tasks(namespace))
+                is_create = call.operation.id in CREATES
+                return is_create and any(task.name == name for task in self.store.tasks(namespace))
             if not call.operation.request:
                 return False
             verdict = validate(call.request.body, call.operation.id, self.profile)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from loracle_contracts import spec
-from loracle_mockserver.fault_catalogue import CATALOGUE, CREATES, known_faults
+from loracle_mockserver.fault_catalogue import CATALOGUE, CREATES, STATUS_CALLS, known_faults
 
 __all__ = ["MAX_DELAY", "FaultPlanError", "FaultRule", "RateLimit", "conditions", "namespace_of", "shown"]
 
@@ -120,6 +120,7 @@ class FaultRule:
             values["rate_limit"] = RateLimit(**values["rate_limit"])
         made = cls(**values)
         _check_operation(made, place)
+        _check_condition(made, place)
         # Equal rules have equal ids, so that a plan that is read again goes on counting.
         text = json.dumps(made.as_dict(), sort_keys=True)
         return replace(made, id=hashlib.sha256(text.encode()).hexdigest()[:10])
@@ -305,6 +306,28 @@ def _check_operation(rule: FaultRule, place: str) -> None:
     if not is_possible:
         listed = ", ".join(known_faults(known))
         raise FaultPlanError(f"{place}: {rule.operation} never answers {wanted}; its faults are {listed}")
+
+
+def _check_condition(rule: FaultRule, place: str) -> None:
+    """Refuses what is true of no call."""
+    operation, when = rule.operation, rule.when
+    if rule.name is not None and operation not in (None, *CREATES, *STATUS_CALLS):
+        raise FaultPlanError(
+            f"{place}: {operation} is about no task, so no name matches it; "
+            f"{', '.join(CREATES + STATUS_CALLS)} are"
+        )
+    if when == "refused-key":
+        if rule.name is not None or rule.namespace is not None:
+            raise FaultPlanError(
+                f"{place}: a call whose key is refused belongs to no key and no task, "
+                "so refused-key stands without api_key, namespace and name"
+            )
+        if operation is not None and not spec.operations()[operation].authenticated:
+            raise FaultPlanError(f"{place}: {operation} wants no key, so none is refused")
+        if rule.fault in CATALOGUE and CATALOGUE[rule.fault].family == "task":
+            raise FaultPlanError(f"{place}: a call whose key is refused is about no task to be {rule.fault}")
+    elif when is not None and operation not in (None, *CREATES):
+        raise FaultPlanError(f"{place}: {when} is true of creates only, not of {operation}")
 
 
 def _is_number(value: Any) -> bool:

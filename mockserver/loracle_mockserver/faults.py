@@ -201,7 +201,8 @@ def fault_by_name(name: str, operation: spec.Operation, origin: str) -> Fault:
             *difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1),
         ]
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise UnknownFaultError(f"{origin} names no fault of {operation.id}: {name!r}.{hint}", known)
+        place = origin[0].upper() + origin[1:]
+        raise UnknownFaultError(f"{place} names no fault of {operation.id}: {name!r}.{hint}", known)
     return Fault(name, origin=origin)
 
 

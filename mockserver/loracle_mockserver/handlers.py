@@ -12,6 +12,8 @@ from urllib.parse import quote
 import orjson
 
 from loracle_contracts import spec
+from loracle_contracts.explain import excerpt
+from loracle_contracts.locate import Lines, locate, pointer
 from loracle_mockserver.call import Call
 from loracle_mockserver.life_cycle import GONE, STATES, Stage, stage_of, trained_model
 from loracle_mockserver.message import JSON_TYPE, Reply, error_reply, json_reply
@@ -55,7 +57,7 @@ def _create(mock: Mock, call: Call) -> Reply:
 def _refuse_unknown_assets(mock: Mock, call: Call) -> Reply | None:
     items = call.value["image_dataset_items"]
     unknown = [
-        (index, item["assets_id"])
+        index
         for index, item in enumerate(items)
         if not mock.store.has_asset(call.namespace, _text(item["assets_id"]))
     ]
@@ -63,11 +65,20 @@ def _refuse_unknown_assets(mock: Mock, call: Call) -> Reply | None:
         return None
     rule = spec.rules("strict")["assets_id.uploaded"]
     call.rules = (rule.id,)
+    text = call.request.body.decode()
+    paths = [("image_dataset_items", index, "assets_id") for index in unknown[:_LISTED_VIOLATIONS]]
+    lines, places = Lines(text), locate(text, paths)
     violations = [
-        rule.violation("body", f"/image_dataset_items/{index}/assets_id", orjson.dumps(asset).decode()[:80])
-        for index, asset in unknown[:_LISTED_VIOLATIONS]
+        rule.violation(
+            "body",
+            pointer(path),
+            excerpt(text[places[path].start : places[path].end]),
+            *lines.place(places[path].start),
+        )
+        for path in paths
     ]
-    message = f"{len(unknown)} of {len(items)} images were never uploaded. {rule.advice}"
+    were = "was" if len(unknown) == 1 else "were"
+    message = f"{len(unknown)} of {len(items)} images {were} never uploaded. {rule.advice}"
     metadata = {"violations": [violation.as_dict() for violation in violations]}
     return error_reply("INVALID_REQUEST_BODY", message, metadata)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -136,12 +137,24 @@ class Entry(NamedTuple):
             # What only the server could say, because it takes the list of keys or the whole body.
             is_its_own = rule in _SERVER_RULES or not self.is_whole or self.operation is None
             if rule not in broken and rule in known and is_its_own:
-                place = {"header": "header", "query": "query"}.get(rule.partition(".")[0], "body")
-                found.append(known[rule].violation(place, "", "what was sent"))
+                found += self._as_answered(known[rule])
         return [
             replace(violation, pointer=self.clean(violation.pointer), got=self.clean(violation.got))
             for violation in found
         ]
+
+    def _as_answered(self, rule: spec.Rule) -> list[Violation]:
+        """The violations of a rule as the answer told them, or one without a place where it did not."""
+        with contextlib.suppress(ValueError, LookupError, TypeError):  # a fault may have damaged it
+            told = orjson.loads(self.reply_body)["metadata"]["violations"]
+            if found := [
+                rule.violation(one["in"], one["pointer"], one["got"], one["line"], one["column"])
+                for one in told
+                if one["rule"] == rule.id
+            ]:
+                return found
+        place = {"header": "header", "query": "query"}.get(rule.id.partition(".")[0], "body")
+        return [rule.violation(place, "", "what was sent")]
 
     def is_valid(self, profile: Profile = "strict") -> bool:
         """Whether the request keeps the profile, as far as the client can be blamed for it.

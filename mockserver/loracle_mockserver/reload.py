@@ -63,7 +63,8 @@ class PlanWatch:
             _log.error("the fault plan was changed but cannot be used, the earlier one stays: %s", said)
         else:
             self._use(plan)
-            _log.info("the fault plan %s was read again: %d rules", self._path, len(plan.rules))
+            rules = "1 rule" if len(plan.rules) == 1 else f"{len(plan.rules)} rules"
+            _log.info("the fault plan %s was read again: %s", self._path, rules)
 
     def _load(self) -> tuple[FaultPlan | None, str]:
         try:

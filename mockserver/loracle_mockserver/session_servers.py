@@ -35,6 +35,8 @@ class SessionServers:
             server = self._running.enter_context(LiveServer(Engine(profile=profile, seed=seed)))
             self._servers[profile, seed] = server
         engine, forgotten = server.engine, namespace if self._in_use else None
+        if not self._in_use:
+            engine.heir = namespace
         server.call(lambda: engine.reset(forgotten))
         self._in_use.add(namespace)
         try:

@@ -63,6 +63,7 @@ class TrainingMock(Assertions):
         self._faults, self._settings = faults, dict(settings or {})
         self._since = host.engine.wall()
         host.known.add(self.namespace)
+        host.engine.heir = host.engine.heir or self.namespace
         if faults is not None or settings:
             host.call(self._begin)
 

@@ -153,7 +153,7 @@ class MemoryStore:
     def receive_upload(self, namespace: str, asset: str, file: str, size: int) -> bool:
         """Notes that the file came, with `size` bytes; False where nobody expected it."""
         kept = self._namespaces.get(namespace)
-        if kept is None or kept.uploads.get(asset, ("",))[0] != file:
+        if kept is None or kept.uploads.get(asset, (None,))[0] != file:
             return False
         kept.uploads[asset] = (file, size)
         return True
