@@ -37,7 +37,7 @@ class Trainings:
         api_key: str,
         *,
         tries: int = 30,
-        polls: int = 100,
+        polls: int = 360,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:

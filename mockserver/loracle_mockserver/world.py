@@ -75,7 +75,7 @@ class World:
     @property
     def is_without_time(self) -> bool:
         """Whether no time passes between two calls, however long a client waits."""
-        return self.behaviour.progression != "seconds"
+        return self.behaviour.progression != "seconds" or self.clock.frozen
 
     def now(self, wall: float) -> float:
         """The moment of the virtual clock, in Unix seconds."""
