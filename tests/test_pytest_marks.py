@@ -47,6 +47,36 @@ def test_a_mark_says_what_the_mock_begins_with(run: Run) -> None:
     result.assert_outcomes(passed=4)
 
 
+def test_a_plan_about_refused_keys_is_that_of_its_test_alone(run: Run) -> None:
+    result = run(
+        """
+        import httpx
+
+        def without_key(mock):
+            return httpx.get(mock.url + "/v3/training").status_code
+
+        @pytest.mark.training_mock(
+            faults={"when": "refused-key", "fault": "FAILED_TO_AUTH"}, allow_violations=True
+        )
+        def test_with(training_mock):
+            assert without_key(training_mock) == 401
+
+        @pytest.mark.training_mock(allow_violations=True)
+        def test_without(training_mock):
+            assert without_key(training_mock) == 400
+            training_mock.fail("FAILED_TO_AUTH", when="refused-key", times=1)
+            assert [without_key(training_mock) for _ in range(2)] == [401, 400]
+
+        @pytest.mark.training_mock(allow_violations=True)
+        def test_after(training_mock):
+            assert without_key(training_mock) == 400
+            training_mock.fail("FAILED_TO_AUTH", when="refused-key", times=1)
+            assert [without_key(training_mock) for _ in range(2)] == [401, 400]
+        """
+    )
+    result.assert_outcomes(passed=3)
+
+
 @pytest.mark.parametrize("fixture", ["training_mock", "training_transport", "training_app"])
 @pytest.mark.parametrize(
     ("options", "text"),
