@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from loracle_mockserver.engine import Engine
 from loracle_mockserver.faults import FaultPlan
 from loracle_mockserver.message import Reply, Request
+from loracle_mockserver.serve_command import serve
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,3 +54,11 @@ def test_the_plan_is_one() -> None:
     text = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     plans: list[Any] = [yaml.safe_load(block) for block in text]
     assert [len(FaultPlan.parse(plan).rules) for plan in plans] == [2]
+
+
+def test_every_extra_and_every_option_is_named() -> None:
+    named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^\|(.*?)\|", README, re.MULTILINE))))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(project["optional-dependencies"]) <= named
+    options = {option for parameter in serve.params for option in parameter.opts}
+    assert options - {"--help", "-h"} <= named
