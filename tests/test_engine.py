@@ -156,6 +156,15 @@ def test_subject_and_style_are_told_apart_in_the_list() -> None:
     assert [task["task_name"] for task in kinds["style"]] == ["two"]
 
 
+def test_who_asks_for_a_training_of_the_other_kind_is_told() -> None:
+    engine = Engine()
+    made = json.loads(create(engine).body)["task_id"]
+    status, answer = get(engine, "/v3/training/style", f"task_id={made}")
+    assert (status, answer["reason"]) == (404, "TASK_NOT_FOUND")
+    assert "ask GET /v3/training/subject" in answer["message"]
+    assert get(engine, "/v3/training/style", "task_id=none")[1]["message"].endswith("'none'.")
+
+
 def test_one_key_never_sees_the_tasks_of_another() -> None:
     engine = Engine()
     made = json.loads(create(engine, key="k1").body)["task_id"]

@@ -24,7 +24,7 @@ __all__ = ["HANDLERS"]
 
 _PAGE = 10
 _FIRST_INTEGER_ASSET = 100_024  # the example of the vendor's page
-_CREATED_BY = {"getSubjectTraining": "createSubjectTraining", "getStyleTraining": "createStyleTraining"}
+_KINDS = {"getSubjectTraining": "subject", "getStyleTraining": "style"}
 _LISTED_VIOLATIONS = 50
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _Item = TypeVar("_Item")
@@ -91,13 +91,17 @@ def _text(asset: str | float) -> str:
 def _state(mock: Mock, call: Call) -> Reply:
     task_id = call.value["task_id"]
     known = mock.store.task(call.namespace, task_id)
-    if known is not None and known.operation == _CREATED_BY[call.operation.id]:
+    if known is not None and known.type == _KINDS[call.operation.id]:
         task = mock.store.poll(call.namespace, task_id)
         if task is not None:
             stage = stage_of(task, call.world.behaviour, call.moment, call.task_fault)
             if stage.state != GONE:
                 return json_reply(stage.as_state(task))
-    return error_reply("TASK_NOT_FOUND", f"No {call.operation.id[3:]} task {task_id[:80]!r} of this key.")
+    kind = _KINDS[call.operation.id]
+    message = f"This key has no {kind} training {excerpt(task_id)!r}."
+    if known is not None and known.type != kind:
+        message += f" It has a {known.type} training of this id: ask GET /v3/training/{known.type}."
+    return error_reply("TASK_NOT_FOUND", message)
 
 
 def _stages(mock: Mock, call: Call) -> Iterator[tuple[Task, Stage]]:
