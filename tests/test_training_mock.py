@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -293,3 +294,34 @@ def test_a_key_that_is_not_accepted_is_refused() -> None:
             mock.with_key("third")
     with pytest.raises(ValueError, match="does not accept"):
         TrainingTransport(api_key=" ")
+
+
+# --- time that a test sets back
+
+
+def test_requests_are_found_though_the_wall_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with time-machine, which sets the time of the whole process."""
+    transport = TrainingTransport()
+    mock, other = transport.mock, transport.mock.with_key("other")
+    for moment in (1e9, 0.0, 4e9, 1.0):
+        monkeypatch.setattr(transport.engine, "wall", lambda moment=moment: moment)
+        with httpx.Client(transport=transport, base_url=mock.url, headers=mock.headers) as client:
+            client.get(LIST_PATH)
+        mock.assert_requested("listTrainings", times=1)
+        mock.reset()
+        assert mock.requests == other.requests == []
+
+
+def test_a_reset_of_the_whole_mock_hides_nothing_that_comes_after_it(tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path / 'mock.db'}"
+    with opened("live", store=store) as (_, send):
+        for _ in range(3):
+            send("GET", LIST_PATH)
+    with opened("live", store=store) as (mock, send):
+        assert mock.requests == []
+        send("GET", LIST_PATH)
+        assert len(mock.requests) == 1
+        assert send("POST", "/_mock/reset").status_code == 200
+        assert mock.requests == []
+        send("GET", LIST_PATH)
+        assert len(mock.requests) == 1

@@ -61,7 +61,8 @@ class TrainingMock(Assertions):
         self._host = host
         self._control = Control(host.engine)
         self._faults, self._settings = faults, dict(settings or {})
-        self._since = host.engine.wall()
+        # By number and not by time, which a test may set back.
+        self._since = host.call(self._last)
         host.known.add(self.namespace)
         host.engine.heir = host.engine.heir or self.namespace
         if faults is not None or settings:
@@ -89,10 +90,14 @@ class TrainingMock(Assertions):
 
         def reset() -> None:
             self._control.reset(self.namespace)
-            self._since = self._host.engine.wall()
+            self._since = self._last()
             self._begin()
 
         self._host.call(reset)
+
+    def _last(self) -> int:
+        """The number of the newest request in the journal."""
+        return self._host.engine.store.statistics().requests
 
     def _begin(self) -> None:
         if self._faults is not None:
@@ -223,13 +228,15 @@ class TrainingMock(Assertions):
         return contract_report(entries, self.namespace, self._host.engine.profile)
 
     def _entries(self, *, with_strays: bool = False) -> list[tuple[int, Entry]]:
-        own, known, since = self.namespace, self._host.known, self._since
+        own, known = self.namespace, self._host.known
 
         def entries() -> list[tuple[int, Entry]]:
+            if self._last() < self._since:  # the whole mock was reset, and counts from 1 again
+                self._since = 0
             return [
                 (n, entry)
                 for n, entry in self._control.entries()
-                if entry.received_at >= since
+                if n > self._since
                 and (entry.namespace == own or (with_strays and entry.namespace not in known))
             ]
 

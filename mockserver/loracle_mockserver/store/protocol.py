@@ -25,7 +25,8 @@ class StoreError(Exception):
 class Statistics:
     """How much a store keeps, and how much it dropped since the start or the last reset.
 
-    `answers` counts the requests by operation (empty: none), status and fault (empty: none).
+    `requests` is the number of the newest one in the journal, too. `answers` counts them by operation
+    (empty: none), status and fault (empty: none).
     """
 
     tasks: int = 0
