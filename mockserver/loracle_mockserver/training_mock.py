@@ -118,18 +118,19 @@ class TrainingMock(Assertions):
         every: int | None = None,
         rate: float | None = None,
         when: str | None = None,
-        delay: float | None = None,
+        delay: float | Mapping[str, float] | None = None,
         retry_after: int | None = None,
         seconds: float | None = None,
     ) -> str:
         """Has calls fail, and answers the id of the rule: see docs/faults.md.
 
         `fault` is an error reason, a name of the catalogue, or a status (its first documented reason);
-        with a `delay` in seconds it may be left out. The rule is about calls of the `operation` and of
-        tasks whose name matches the glob `task_name`; of these it picks the first `times`, the `nth`,
-        one in `every`, or a seeded share (`rate`), counted from now on; every one where nothing is said.
-        `retry_after` and `seconds` (of a hang, of a drip) are in seconds. Raises ControlError for a rule
-        that cannot be.
+        with a `delay` it may be left out: seconds, or {"median": ..., "sigma": ...} of a distribution.
+        The rule is about calls of the `operation`, of tasks whose name matches the glob `task_name`, and
+        only where `when` is true of them; of these it picks the first `times`, the `nth`, one in `every`,
+        or a seeded share (`rate`), counted from now on; every one where nothing is said. `retry_after`
+        and `seconds` (of a hang, of a drip) are in seconds. Raises ControlError for a rule that cannot
+        be.
         """
         rule = {
             "status" if isinstance(fault, int) else "fault": fault,
