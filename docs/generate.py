@@ -1,4 +1,4 @@
-"""Writes the tables of docs/faults.md from the catalogue and the scenarios.
+"""Writes the tables of docs/faults.md from the contract, the catalogue and the scenarios.
 
     python docs/generate.py [--check]
 
@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
+from loracle_contracts import spec
 from loracle_mockserver.fault_catalogue import CATALOGUE
 from loracle_mockserver.fault_rules import conditions
 from loracle_mockserver.faults import scenarios
@@ -56,7 +58,32 @@ def _tables() -> dict[str, str]:
         [(f"`@{name}`", found["summary"], found["good_client"]) for name, found in scenarios().items()],
     )
     tables["conditions"] = ", ".join(f"`{condition}`" for condition in conditions())
+    tables["operations"] = _table(
+        ("operation", "what is called"),
+        [(f"`{known.id}`", f"`{known.method} {known.path}`") for known in spec.operations().values()],
+    )
+    tables["errors"] = _table(
+        ("status", "reason", "what it says", "operations"),
+        [(str(known["code"]), f"`{name}`", known["message"], _where(name)) for name, known in _errors()],
+    )
     return tables
+
+
+def _errors() -> list[tuple[str, dict[str, Any]]]:
+    return sorted(spec.errors().items(), key=lambda item: item[1]["code"])
+
+
+def _where(reason: str) -> str:
+    """The operations that document an error, as short as it can be said."""
+    known = spec.operations()
+    having = {
+        id_ for id_, operation in known.items() if any(reason in of for of in operation.errors.values())
+    }
+    if having == set(known):
+        return "all"
+    if having == {id_ for id_, operation in known.items() if operation.authenticated}:
+        return "all but `putUpload`"
+    return ", ".join(f"`{id_}`" for id_ in known if id_ in having)
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -38,7 +38,9 @@ def test_the_tables_are_fresh(generator: ModuleType) -> None:
     assert generator.page(FAULTS) == FAULTS
 
 
-@pytest.mark.parametrize("name", ["network", "body", "task", "scenarios", "conditions"])
+@pytest.mark.parametrize(
+    "name", ["network", "body", "task", "scenarios", "conditions", "operations", "errors"]
+)
 def test_an_edited_table_is_written_anew(generator: ModuleType, name: str) -> None:
     begin = f"<!-- derived: {name} -->\n"
     assert begin in FAULTS
