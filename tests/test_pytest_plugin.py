@@ -311,6 +311,20 @@ def test_a_fixture_that_fails_is_told_of_the_contract_too(run: Run) -> None:
     assert '/width: expected an integer, got "512"' in text
 
 
+def test_what_the_journal_could_not_keep_is_a_warning(run: Run) -> None:
+    result = run(
+        """
+        def test_many(training_transport, monkeypatch):
+            monkeypatch.setattr("loracle_mockserver.store.memory.MAX_ENTRIES", 3)
+            for n in range(5):
+                create(training_transport.mock, transport=training_transport, width=1 if n else "1")
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, warnings=1)
+    assert "the 2 oldest requests were not held to the contract" in shown(result)
+
+
 def test_tests_that_are_skipped_or_meant_to_fail_stay_so(run: Run) -> None:
     result = run(
         """

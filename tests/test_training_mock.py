@@ -296,6 +296,25 @@ def test_a_key_that_is_not_accepted_is_refused() -> None:
         TrainingTransport(api_key=" ")
 
 
+# --- requests for which there is no room
+
+
+def test_a_full_journal_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    mock, send = world
+    monkeypatch.setattr("loracle_mockserver.store.memory.MAX_ENTRIES", 3)
+    assert mock.forgotten == 0
+    for n in range(5):
+        create(send, f"a{n}")
+    assert mock.forgotten == mock.with_key("other").forgotten == 2
+    with pytest.raises(AssertionError, match="no room for all requests: the 2 oldest are not counted"):
+        mock.assert_created("a*", times=5)
+    mock.reset()
+    assert mock.forgotten == 0
+    with pytest.raises(AssertionError) as failed:
+        mock.assert_created()
+    assert "no room" not in str(failed.value)
+
+
 # --- time that a test sets back
 
 

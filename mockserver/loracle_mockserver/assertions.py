@@ -25,6 +25,11 @@ class Assertions:
         """The requests of the namespace; with the others also those of keys that nobody gave out."""
         raise NotImplementedError
 
+    @property
+    def forgotten(self) -> int:
+        """How many requests came, with whatever key, that the journal had no room to keep."""
+        raise NotImplementedError
+
     def contract_report(self) -> str | None:
         """What is wrong with the requests that broke the contract, as text; None where all kept it."""
         raise NotImplementedError
@@ -97,7 +102,9 @@ class Assertions:
             raise AssertionError(f"{verification}{self._hint()}")
 
     def _hint(self) -> str:
-        """Where no request came at all, but others did: whose they were."""
+        """Where no request came at all, but others did: whose they were. Where some are gone: how many."""
+        if self.forgotten:
+            return f"\nthe journal has no room for all requests: the {self.forgotten} oldest are not counted"
         entries = self._entries(with_strays=True)
         if not entries or any(entry.namespace == self.namespace for _, entry in entries):
             return ""

@@ -6,6 +6,7 @@ It imports nothing but pytest until a fixture is used.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -124,3 +125,6 @@ def _watched(
         mark = "@pytest.mark.training_mock(allow_violations=True)"
         hint = f"A test that breaks it on purpose is marked {mark}."
         pytest.fail(f"{fixture}: {report}\n\n{hint}", pytrace=False)
+    if mock.forgotten:
+        unjudged = f"the {mock.forgotten} oldest requests were not held to the contract: the journal is full"
+        warnings.warn(pytest.PytestWarning(f"{fixture}: {unjudged}"), stacklevel=1)

@@ -62,7 +62,7 @@ class TrainingMock(Assertions):
         self._control = Control(host.engine)
         self._faults, self._settings = faults, dict(settings or {})
         # By number and not by time, which a test may set back.
-        self._since = host.call(self._last)
+        self._since, self._forgotten_before = host.call(self._counts)
         host.known.add(self.namespace)
         host.engine.heir = host.engine.heir or self.namespace
         if faults is not None or settings:
@@ -82,7 +82,7 @@ class TrainingMock(Assertions):
         Raises ValueError for a key that the mock does not accept.
         """
         other = TrainingMock(self._host, api_key)
-        other._since = self._since
+        other._since, other._forgotten_before = self._since, self._forgotten_before
         return other
 
     def reset(self) -> None:
@@ -90,14 +90,15 @@ class TrainingMock(Assertions):
 
         def reset() -> None:
             self._control.reset(self.namespace)
-            self._since = self._last()
+            self._since, self._forgotten_before = self._counts()
             self._begin()
 
         self._host.call(reset)
 
-    def _last(self) -> int:
-        """The number of the newest request in the journal."""
-        return self._host.engine.store.statistics().requests
+    def _counts(self) -> tuple[int, int]:
+        """How many requests there were, which is the newest one's number; how many of them are gone."""
+        statistics = self._host.engine.store.statistics()
+        return statistics.requests, statistics.requests_dropped
 
     def _begin(self) -> None:
         if self._faults is not None:
@@ -223,6 +224,11 @@ class TrainingMock(Assertions):
             if broke_the_contract(entry)
         ]
 
+    @property
+    def forgotten(self) -> int:
+        """How many requests came, with whatever key, that the journal had no room to keep."""
+        return max(self._host.call(self._counts)[1] - self._forgotten_before, 0)
+
     def contract_report(self) -> str | None:
         """What is wrong with the requests that broke the contract, as text; None where all kept it."""
         entries = self._entries(with_strays=True)
@@ -232,8 +238,8 @@ class TrainingMock(Assertions):
         own, known = self.namespace, self._host.known
 
         def entries() -> list[tuple[int, Entry]]:
-            if self._last() < self._since:  # the whole mock was reset, and counts from 1 again
-                self._since = 0
+            if self._counts()[0] < self._since:  # the whole mock was reset, and counts from 1 again
+                self._since = self._forgotten_before = 0
             return [
                 (n, entry)
                 for n, entry in self._control.entries()
