@@ -4,8 +4,9 @@
 
 Needs a system with fork. Collection: pytest collects a file with one empty test, with this plugin and with
 `-p no:loracle`, both without other plugins, in turns, each time in a process that was forked from one which
-has imported pytest; shown are medians of the CPU time. Start: each time in a new interpreter that has
-imported everything before. Ends with 1 where a bar is missed.
+has imported pytest; shown are the best and the median CPU time of each. A busy machine adds to every time and
+takes from none, so the bar is held against the best ones. Start: each time in a new interpreter that has
+imported everything before; medians. Ends with 1 where a bar is missed.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def collect(folder: str, *arguments: str) -> int:
         return pytest.main(["--collect-only", "-q", "-pno:cacheprovider", *ALONE, *arguments, folder])
 
 
-def collection_seconds(folder: str, *arguments: str) -> float:
-    """CPU seconds of one collection in a process of its own."""
+def milliseconds(folder: str, *arguments: str) -> float:
+    """CPU time of one collection in a process of its own."""
     child = os.fork()
     if not child:
         began = time.process_time()
@@ -51,23 +52,23 @@ def collection_seconds(folder: str, *arguments: str) -> float:
     _, status = os.waitpid(child, 0)
     if status:
         raise RuntimeError("the collection failed")
-    return float(Path(folder, "took").read_text())
+    return float(Path(folder, "took").read_text()) * 1e3
 
 
-def collection(runs: int) -> tuple[float, float]:
-    """Medians with the plugin and without it."""
+def collection(runs: int) -> tuple[list[float], list[float]]:
+    """Milliseconds with the plugin and without it."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "test_nothing.py").write_text("def test_nothing():\n    pass\n")
         # Loads what every run needs, but not the plugin, and writes what pytest caches.
         collect(folder, "-pno:loracle")
-        collection_seconds(folder)
+        milliseconds(folder)
         gc.collect()
         gc.freeze()
         with_it, without = [], []
         for _ in range(4 * runs):
-            with_it.append(collection_seconds(folder))
-            without.append(collection_seconds(folder, "-pno:loracle"))
-    return statistics.median(with_it), statistics.median(without)
+            with_it.append(milliseconds(folder))
+            without.append(milliseconds(folder, "-pno:loracle"))
+    return with_it, without
 
 
 def times() -> tuple[float, float]:
@@ -123,7 +124,7 @@ def main() -> int:
     if chosen.start:
         start_and_stop()
         return 0
-    with_it, without = (seconds * 1e3 for seconds in collection(chosen.runs))
+    with_it, without = collection(chosen.runs)
     command = [sys.executable, __file__, "--start"]
     starts = [json.loads(subprocess.check_output(command)) for _ in range(chosen.runs)]
     kept_open = latency()
@@ -132,8 +133,9 @@ def main() -> int:
         return statistics.median(one[phase][clock] for start in starts for one in start[run])
 
     first, later = slice(0, 1), slice(1, None)
-    print(f"medians of {chosen.runs} runs, milliseconds:")
-    print(f"  collection, CPU: {without:.1f} without the plugin, {with_it:.1f} with it")
+    print(f"{chosen.runs} runs (collection: {4 * chosen.runs}), milliseconds:")
+    for name, one in (("best", min), ("median", statistics.median)):
+        print(f"  collection, CPU, {name}: {one(without):.1f} without the plugin, {one(with_it):.1f} with it")
     for name, run in (("first in a process", first), ("later", later)):
         print(
             f"  a live server, {name}: start {middle(run, 0, 0):.1f} CPU, {middle(run, 0, 1):.1f} wall; "
@@ -141,7 +143,7 @@ def main() -> int:
         )
     print(f"  an answer on a connection that is kept open, wall: {kept_open:.2f}")
     bars = (
-        ("the plugin where it is not used", with_it - without, COLLECTION_BAR),
+        ("the plugin where it is not used", min(with_it) - min(without), COLLECTION_BAR),
         ("first start, CPU", middle(first, 0, 0), START_BAR),
         ("an answer on a connection that is kept open", kept_open, LATENCY_BAR),
     )
