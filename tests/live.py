@@ -228,7 +228,9 @@ def raw_request(
     close: bool = True,
 ) -> bytes:
     """One request as bytes; the length of a body is added unless the headers say how it is framed."""
-    lines = [f"{method} {target} HTTP/1.1", "Host: mock.test"]
+    # The control API does not answer to a name that anybody could have made up.
+    host = "127.0.0.1" if target.startswith("/_mock") else "mock.test"
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in headers]
     framed = {name.lower() for name, _ in headers} & {"content-length", "transfer-encoding"}
     if body and not framed:

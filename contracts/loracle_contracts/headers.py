@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from loracle_contracts import spec
-from loracle_contracts.explain import excerpt
 from loracle_contracts.verdict import Profile, Violation
 
 __all__ = ["authorization_rule", "content_type_rule", "header_violation", "header_violations", "redacted"]
+
+_SCHEMES = ("basic", "bearer", "digest", "token")
 
 
 def header_violations(
@@ -87,5 +88,6 @@ def redacted(values: list[str]) -> str:
         return f"{len(values)} Authorization headers"
     scheme, blank, _ = values[0].strip().partition(" ")
     if blank:
-        return f"{excerpt(scheme)} [redacted]"
+        # What stands before a blank may be the key itself.
+        return f"{scheme} [redacted]" if scheme.lower() in _SCHEMES else "a value of an unknown scheme"
     return "Bearer without a key" if scheme.lower() == "bearer" else "a value without a scheme"

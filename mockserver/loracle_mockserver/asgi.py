@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from loracle_mockserver.control import Control
+from loracle_mockserver.control_guard import ControlGuard
 from loracle_mockserver.delivery import deliver
 from loracle_mockserver.engine import Engine, store_failure
 from loracle_mockserver.message import Request, json_reply
@@ -23,12 +24,14 @@ _HEALTH = "/_mock/health"
 
 
 class MockApp:
-    """An ASGI app over an engine. Documents and the control API are built when first asked for."""
+    """An ASGI app over an engine. Documents and the control API are built when first asked for.
 
-    def __init__(self, engine: Engine, *, admin_token: str | None = None, is_public: bool = False) -> None:
+    The `guard` says who may steer the mock; without one, whoever can connect.
+    """
+
+    def __init__(self, engine: Engine, guard: ControlGuard | None = None) -> None:
         self.engine = engine
-        self._admin_token = admin_token
-        self._is_public = is_public
+        self._guard = ControlGuard() if guard is None else guard
         self._documents: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,6 +80,10 @@ class MockApp:
                 reply = store_failure(error)
             await deliver(reply, scope, receive, send)
             return
+        refusal = self._guard.refusal(scope["headers"]) if scope["path"].startswith("/_mock") else None
+        if refusal is not None:
+            await deliver(refusal, scope, receive, send)
+            return
         await self._document_app()(scope, receive, send)
 
     def _document_app(self) -> Any:
@@ -85,7 +92,7 @@ class MockApp:
             # need not pay.
             from loracle_mockserver.app import document_app  # noqa: PLC0415
 
-            self._documents = document_app(self.engine, self._admin_token, is_public=self._is_public)
+            self._documents = document_app(self.engine)
         return self._documents
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:

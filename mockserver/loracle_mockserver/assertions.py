@@ -56,7 +56,14 @@ class Assertions:
         an expectation that cannot be.
         """
         expectation = Expectation(operation, method, path, name, body, status, task, valid)
-        return verify(self._entries(), expectation, count=count, at_least=at_least, at_most=at_most)
+        return verify(
+            self._entries(),
+            expectation,
+            count=count,
+            at_least=at_least,
+            at_most=at_most,
+            keys=[self.api_key],
+        )
 
     def assert_requested(
         self, operation: str | None = None, *, times: int | None = None, **expected: Any

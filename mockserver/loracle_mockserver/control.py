@@ -5,7 +5,7 @@ Every call is about one namespace, or with None about all of them. Nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import islice
@@ -21,8 +21,9 @@ from loracle_mockserver.life_cycle import STATES, stage_of
 from loracle_mockserver.tasks import Task
 from loracle_mockserver.world import SETTINGS, Settings, World
 
-__all__ = ["AmbiguousTaskError", "Control", "ControlError", "UnknownTaskError"]
+__all__ = ["MAX_RULES", "AmbiguousTaskError", "Control", "ControlError", "UnknownTaskError"]
 
+MAX_RULES = 1_000  # of one namespace that are added at run time
 _EVERYBODY = ""
 _LISTED_NAMES = 5
 
@@ -91,13 +92,15 @@ class Control:
         parsed = self._plan(plan, namespace)
         rules = self._named(parsed.rules, namespace)
 
-        def added(settings: Settings) -> Settings:
-            earlier = settings.rules
-            if earlier is None:
-                earlier = self._engine.plan.rules if namespace is None else ()
-            return replace(settings, rules=earlier + rules)
+        def added(_: str, settings: Settings) -> Settings:
+            if len(settings.rules) + len(rules) > MAX_RULES:
+                raise ControlError(
+                    f"{len(settings.rules):,} rules were added, and {len(rules):,} more are over the limit "
+                    f"of {MAX_RULES:,}; clear them first"
+                )
+            return replace(settings, rules=settings.rules + rules)
 
-        self._change(namespace or _EVERYBODY, added)
+        self._change([namespace or _EVERYBODY], added)
         if parsed.settings:
             self.configure(dict(parsed.settings), namespace)
         return [rule.id for rule in rules]
@@ -114,11 +117,14 @@ class Control:
 
     def clear_faults(self, namespace: str | None = None) -> None:
         """Removes the rules of a namespace, or with None all of them (the file's until the next reset)."""
-        for name in self._affected(namespace):
-            self._change(name, lambda settings: replace(settings, rules=()))
+
+        def cleared(_: str, settings: Settings) -> Settings:
+            return replace(settings, rules=(), hides_plan=namespace is None)
+
+        self._change(self._affected(namespace), cleared)
 
     def _plan(self, plan: Any, namespace: str | None) -> FaultPlan:
-        parsed = self._parsed(plan)
+        parsed = _plan(plan)
         is_about_nobody = any(rule.when == "refused-key" for rule in parsed.rules)
         if is_about_nobody and namespace not in (None, self._engine.heir):
             raise ControlError(
@@ -126,22 +132,6 @@ class Control:
                 "add the rule about refused-key without one"
             )
         return parsed
-
-    @staticmethod
-    def _parsed(plan: Any) -> FaultPlan:
-        try:
-            if isinstance(plan, FaultPlan):
-                return plan
-            if isinstance(plan, str):
-                return FaultPlan.scenario(plan.removeprefix("@"))
-            if isinstance(plan, list):
-                return FaultPlan.parse({"faults": plan})
-            if isinstance(plan, dict) and set(plan) == {"scenario"}:
-                return FaultPlan.scenario(str(plan["scenario"]).removeprefix("@"))
-            is_plan = isinstance(plan, dict) and plan.keys() & {"faults", *Behaviour.names()}
-            return FaultPlan.parse(plan if is_plan else {"faults": [plan]})
-        except FaultPlanError as error:
-            raise ControlError(str(error)) from None
 
     def _named(self, rules: tuple[FaultRule, ...], namespace: str | None) -> tuple[FaultRule, ...]:
         # Each gets an id of its own, so that a rule which is added once more counts from 1 again.
@@ -164,15 +154,14 @@ class Control:
         except BehaviourError as error:
             raise ControlError(str(error)) from None
         wall = self._engine.wall()
-        for name in self._affected(namespace):
-            world = self._engine.world(name)
+        worlds = self._worlds(namespace)
+
+        def changed(name: str, known: Settings) -> Settings:
             # The clock goes on from where it stands, whatever moved it so far.
-            clock = replace(world.clock, base=world.now(wall), anchor=wall)
+            clock = replace(worlds[name].clock, base=worlds[name].now(wall), anchor=wall)
+            return replace(known, behaviour={**known.behaviour, **settings}, clock=clock)
 
-            def changed(known: Settings, clock: Clock = clock) -> Settings:
-                return replace(known, behaviour={**known.behaviour, **settings}, clock=clock)
-
-            self._change(name, changed)
+        self._change(worlds, changed)
         return self.behaviour(namespace)
 
     def clock(self, namespace: str | None = None) -> dict[str, Any]:
@@ -197,18 +186,17 @@ class Control:
 
         Raises ControlError for a speed or a distance that cannot be.
         """
-        for name in self._affected(namespace):
-            world = self._engine.world(name)
-            wall = self._engine.wall() if world.behaviour.progression == "seconds" else None
+        now, worlds = self._engine.wall(), self._worlds(namespace)
 
-            def moved(known: Settings, world: World = world, wall: float | None = wall) -> Settings:
-                clock = known.clock or world.clock
-                return replace(known, clock=_moved(clock, wall, frozen, advance, scale))
+        def moved(name: str, known: Settings) -> Settings:
+            world = worlds[name]
+            wall = None if world.is_without_time else now
+            return replace(known, clock=_moved(known.clock or world.clock, wall, frozen, advance, scale))
 
-            try:
-                self._change(name, moved)
-            except ValueError as error:
-                raise ControlError(str(error)) from None
+        try:
+            self._change(worlds, moved)
+        except ValueError as error:
+            raise ControlError(str(error)) from None
         return self.clock(namespace)
 
     def _affected(self, namespace: str | None) -> Iterator[str]:
@@ -221,9 +209,17 @@ class Control:
                 yield name
         yield _EVERYBODY
 
-    def _change(self, namespace: str, change: Callable[[Settings], Settings]) -> None:
+    def _worlds(self, namespace: str | None) -> dict[str, World]:
+        return {name: self._engine.world(name) for name in self._affected(namespace)}
+
+    def _change(self, namespaces: Iterable[str], change: Callable[[str, Settings], Settings]) -> None:
         store = self._engine.store
-        store.update(namespace, SETTINGS, lambda document: change(Settings.parse(document)).document())
+        for name in namespaces:
+
+            def changed(document: bytes | None, name: str = name) -> bytes:
+                return change(name, Settings.parse(document)).document()
+
+            store.update(name, SETTINGS, changed)
         store.flush()
 
     # --- tasks and the journal
@@ -283,6 +279,29 @@ class Control:
             is_unattributed = with_unattributed and entry.namespace is None
             if namespace is None or entry.namespace == namespace or is_unattributed:
                 yield n, entry
+
+
+def _plan(plan: Any) -> FaultPlan:
+    parsed = _parsed(plan)
+    if len(parsed.rules) > MAX_RULES:
+        raise ControlError(f"{len(parsed.rules):,} rules are over the limit of {MAX_RULES:,}")
+    return parsed
+
+
+def _parsed(plan: Any) -> FaultPlan:
+    try:
+        if isinstance(plan, FaultPlan):
+            return plan
+        if isinstance(plan, str):
+            return FaultPlan.scenario(plan.removeprefix("@"))
+        if isinstance(plan, list):
+            return FaultPlan.parse({"faults": plan})
+        if isinstance(plan, dict) and set(plan) == {"scenario"}:
+            return FaultPlan.scenario(str(plan["scenario"]).removeprefix("@"))
+        is_plan = isinstance(plan, dict) and plan.keys() & {"faults", *Behaviour.names()}
+        return FaultPlan.parse(plan if is_plan else {"faults": [plan]})
+    except FaultPlanError as error:
+        raise ControlError(str(error)) from None
 
 
 def _listed(names: list[str]) -> str:

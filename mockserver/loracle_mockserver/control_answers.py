@@ -36,7 +36,9 @@ def add_error_handlers(app: FastAPI) -> None:
     """Makes an answer in the envelope of whatever the control API raises."""
 
     def refuse(reason: str, message: str) -> Response:
-        return response(error_reply(reason, message[:_MAX_MESSAGE]))
+        # What ends in a question of its own needs no full stop.
+        text = message[:_MAX_MESSAGE]
+        return response(error_reply(reason, text.removesuffix(".") if text.endswith("?.") else text))
 
     @app.exception_handler(RefusedError)
     async def refused(_: Request, error: Exception) -> Response:

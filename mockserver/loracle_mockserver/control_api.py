@@ -12,7 +12,7 @@ from loracle_mockserver.behaviour import Behaviour
 from loracle_mockserver.control import Control
 from loracle_mockserver.control_answers import add_error_handlers, json_response
 from loracle_mockserver.control_journal import journal_routes, metrics_routes
-from loracle_mockserver.control_reading import RefusedError, read_body, read_mapping, read_query
+from loracle_mockserver.control_reading import RefusedError, read_body, read_mapping, read_nothing, read_query
 from loracle_mockserver.engine import Engine
 from loracle_mockserver.faults import scenarios
 from loracle_mockserver.journal_search import Search
@@ -23,24 +23,29 @@ __all__ = ["add_control_api"]
 _TASKS = 100
 
 
-def add_control_api(app: FastAPI, engine: Engine, guard: Any) -> None:
-    """Adds the routes below /_mock/ to the app; all but health depend on the guard.
+def add_control_api(app: FastAPI, engine: Engine) -> None:
+    """Adds the routes below /_mock/ to the app.
 
     Every route takes `?namespace=` where its state belongs to one; without it, it is about all of them.
     Errors have the envelope of the API.
     """
     control = Control(engine)
-    app.include_router(_health(control))
-    routers = (_faults(control), _world(control), journal_routes(control, engine), _tasks(control, engine))
-    for router in (*routers, metrics_routes(engine)):
-        app.include_router(router, dependencies=[guard])
+    for router in (
+        _health(control),
+        _faults(control),
+        _world(control),
+        journal_routes(control, engine),
+        _tasks(control, engine),
+        metrics_routes(engine),
+    ):
+        app.include_router(router)
     add_error_handlers(app)
 
 
 def _health(control: Control) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/_mock/health")
+    @router.api_route("/_mock/health", methods=["GET", "HEAD"])
     async def health() -> Response:
         """That the mock is ready: version, profile, seed, and how much it keeps. Open to everybody."""
         return json_response(control.health())
@@ -82,6 +87,7 @@ def _faults(control: Control) -> APIRouter:
     async def clear_faults(request: Request) -> Response:
         """Removes the rules of a namespace, or all of them, and answers the rules still in force."""
         namespace = read_query(request, "namespace").get("namespace")
+        await read_nothing(request)
         control.clear_faults(namespace)
         return in_force(namespace)
 
@@ -133,6 +139,7 @@ def _world(control: Control) -> APIRouter:
     async def reset(request: Request) -> Response:
         """Puts tasks, journal, clock, rules and settings back to the start; the plan's file stays."""
         namespace = read_query(request, "namespace").get("namespace")
+        await read_nothing(request)
         control.reset(namespace)
         return json_response({"status": "reset", "namespace": namespace})
 
@@ -146,13 +153,15 @@ def _tasks(control: Control, engine: Engine) -> APIRouter:
     async def tasks(request: Request) -> Response:
         """The tasks, newest first in each namespace, with their state; the first 100, or `limit`.
 
-        `total` counts all that are kept, `dropped` those that went because the store was full.
+        `total` counts all that are kept (of the namespace), `dropped` those of every namespace that went
+        because the store was full.
         """
         given = read_query(request, "namespace", "limit")
         limit = Search.parse({"limit": given.get("limit", str(_TASKS))}).limit
-        counted = engine.store.statistics()
-        found = control.tasks(given.get("namespace"), limit)
-        return json_response({"total": counted.tasks, "dropped": counted.tasks_dropped, "tasks": found})
+        namespace, counted = given.get("namespace"), engine.store.statistics()
+        total = counted.tasks if namespace is None else sum(1 for _ in engine.store.tasks(namespace))
+        found = control.tasks(namespace, limit)
+        return json_response({"total": total, "dropped": counted.tasks_dropped, "tasks": found})
 
     @router.post("/_mock/tasks/{task_id}")
     async def force(task_id: str, request: Request) -> Response:

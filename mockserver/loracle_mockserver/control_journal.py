@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, fields
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -37,7 +38,7 @@ _ACCEPTED = {
     "application/har+json": "har",
     "text/x-shellscript": "curl",
 }
-_FORMATS: dict[str, tuple[str, Callable[[int, Entry], Any]]] = {
+_FORMATS: dict[str, tuple[str, Callable[..., Any]]] = {
     "json": ("application/json", describe),
     "jsonl": ("application/x-ndjson", json_line),
     "har": ("application/json", har_entry),
@@ -56,8 +57,8 @@ def journal_routes(control: Control, engine: Engine) -> APIRouter:
         Filters: `operation`, `status`, `verdict` (valid or invalid, under strict), `task` (its id),
         `fault` (a glob; none for no fault), `namespace`; `since` answers the first ones after a number.
         `format` is json, jsonl, har or curl; instead of it Accept may name application/x-ndjson,
-        application/har+json or text/x-shellscript. `total` counts all since the start, `dropped` those
-        that the journal has forgotten.
+        application/har+json or text/x-shellscript. `total` counts all since the start, or those of the
+        namespace that are kept; `dropped` those of every namespace that the journal has forgotten.
         """
         given = read_query(request, *_FILTERS, "namespace", "format")
         name = given.get("format") or _accepted(request)
@@ -65,7 +66,11 @@ def journal_routes(control: Control, engine: Engine) -> APIRouter:
             raise RefusedError(f"format is one of {', '.join(_FORMATS)}, not {name[:80]!r}.")
         search = Search.parse(given)
         media_type, write = _FORMATS[name]
-        found = await _found(search, list(control.entries(given.get("namespace"))))
+        if name in ("har", "curl"):
+            write = partial(write, base=f"{request.scope['scheme']}://{request.headers.get('host', '')}")
+        namespace = given.get("namespace")
+        entries = list(control.entries(namespace))
+        found = await _found(search, entries)
         written = []
         for index, (n, entry) in enumerate(found):
             written.append(write(n, entry))
@@ -77,8 +82,8 @@ def journal_routes(control: Control, engine: Engine) -> APIRouter:
             text = "".join(f"{line}\n" for line in written)
             return Response(text.encode(errors="backslashreplace"), media_type=media_type)
         counted = engine.store.statistics()
-        counts = {"total": counted.requests, "dropped": counted.requests_dropped}
-        return json_response({**counts, "requests": written})
+        total = counted.requests if namespace is None else len(entries)
+        return json_response({"total": total, "dropped": counted.requests_dropped, "requests": written})
 
     @router.post("/_mock/verify")
     async def verify_requests(request: Request) -> Response:
@@ -99,7 +104,9 @@ def journal_routes(control: Control, engine: Engine) -> APIRouter:
             namespace = named
         numbers = {name: given.pop(name) for name in ("count", "at_least", "at_most") if name in given}
         try:
-            outcome = verify(control.entries(namespace), Expectation(**given), **numbers)
+            # In a thread, because ten thousand requests take a while in which others are to be answered.
+            searched = list(control.entries(namespace))
+            outcome = await asyncio.to_thread(verify, searched, Expectation(**given), **numbers)
         except ValueError as error:
             raise RefusedError(f"The expectation cannot be: {error}.") from None
         nearest = None if outcome.nearest is None else asdict(outcome.nearest)

@@ -7,16 +7,25 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-import yaml
 from starlette.requests import Request
 
 from loracle_contracts import spec
 from loracle_contracts.explain import excerpt
 from loracle_contracts.parse import MAX_BODY, parse, parse_fast
+from loracle_mockserver.strict_yaml import YamlError, json_of_yaml
 
-__all__ = ["RefusedError", "check_members", "namespace_in", "read_body", "read_mapping", "read_query"]
+__all__ = [
+    "RefusedError",
+    "check_members",
+    "namespace_in",
+    "read_body",
+    "read_mapping",
+    "read_nothing",
+    "read_query",
+]
 
+_NOTHING = b"{}"  # what clients send that cannot send nothing
+_ENOUGH = 64  # bytes that tell whether there is anything else
 _MAX_YAML = 64 * 1024  # the reader is slow, and a plan of a thousand rules is smaller
 _NAMESPACE = re.compile(r"[0-9a-f]{12}")
 _YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
@@ -38,9 +47,9 @@ def read_query(request: Request, *known: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name not in known:
-            there_are = f"there are {', '.join(known)}" if known else "it takes none"
+            there_are = f"it takes {', '.join(known) or 'none'}"
             raise RefusedError(
-                f"{request.method} {request.url.path} has no query parameter "
+                f"{request.method} {request.scope['path']} has no query parameter "
                 f"{excerpt(name)!r}; {_hint(name, known) or there_are}."
             )
         if name in found:
@@ -91,6 +100,20 @@ async def read_mapping(request: Request, *known: str) -> dict[str, Any]:
     return dict(body)
 
 
+async def read_nothing(request: Request) -> None:
+    """Finds the body to be empty; raises RefusedError for one that says something nobody would hear."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _ENOUGH:
+            break
+    if body.strip() not in (b"", _NOTHING):
+        raise RefusedError(
+            f"{request.method} {request.scope['path']} takes no body; "
+            "a namespace stands in the query: ?namespace=."
+        )
+
+
 def check_members(body: Any, known: Iterable[str]) -> None:
     """Raises RefusedError where the body is no mapping, is empty, or has a member that is not known."""
     known = list(known)
@@ -125,22 +148,8 @@ def _json(body: bytes) -> Any:
     )
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases: a few of them, nested, stand for more than fits into memory."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """One node; an alias is refused."""
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(problem="an alias is not taken here", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
-
-
 def _yaml(body: bytes) -> Any:
     try:
-        value = yaml.load(body, _PlainLoader)  # noqa: S506 - a subclass of the safe one
-        # Dates, binary data and numbers beyond 64 bits have no place in JSON, and none here.
-        return orjson.loads(orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME))
-    except (yaml.YAMLError, orjson.JSONEncodeError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split())
-        raise RefusedError(f"The body is not YAML that stands for JSON: {said[:300]}.") from None
+        return json_of_yaml(body)
+    except YamlError as error:
+        raise RefusedError(f"The body is not YAML that stands for JSON: {str(error)[:300]}.") from None

@@ -38,6 +38,7 @@ from loracle_mockserver.journal import MAX_BODY_KEPT, Entry
 from loracle_mockserver.message import Reply, Request, error_reply
 from loracle_mockserver.rate_limit import seconds_too_early
 from loracle_mockserver.reading import read
+from loracle_mockserver.redaction import REDACTED
 from loracle_mockserver.store import MemoryStore, Store, StoreError
 from loracle_mockserver.world import SETTINGS, Settings, World
 
@@ -134,13 +135,14 @@ class Engine:
         for settings in (dict(self.plan.settings), everyone.behaviour, own.behaviour):
             if settings:
                 behaviour = behaviour.changed(settings, "the settings")
-        rules = self.plan.rules if everyone.rules is None else everyone.rules
-        return World(namespace, clock, behaviour, (own.rules or ()) + rules)
+        plan = () if everyone.hides_plan else self.plan.rules
+        return World(namespace, clock, behaviour, own.rules + plan + everyone.rules)
 
     def admit(self, request: Request) -> int | Reply:
         """How many bytes of body to read (0: none at all), or the answer to a request that is too large."""
         if request.head_size > MAX_HEADERS:
-            return self._refused(request, None, error_reply("HEADERS_TOO_LARGE", headers=_CLOSE))
+            reply = error_reply("HEADERS_TOO_LARGE", headers=_CLOSE)
+            return self._refused(request, self._owner(request), reply)
         limit = MAX_UPLOAD if request.path.startswith(UPLOADS) else MAX_BODY
         if request.announced_length > limit:
             return self.refuse_body(request)
@@ -150,7 +152,16 @@ class Engine:
         """The answer to a body over the limit, of which not all was read."""
         limit = MAX_UPLOAD if request.path.startswith(UPLOADS) else MAX_BODY
         message = f"The body is larger than {limit // 2**20} MiB."
-        return self._refused(request, None, error_reply("REQUEST_TOO_LARGE", message, headers=_CLOSE))
+        reply = error_reply("REQUEST_TOO_LARGE", message, headers=_CLOSE)
+        return self._refused(request, self._owner(request), reply)
+
+    def _owner(self, request: Request) -> str | None:
+        """The namespace of a request that is refused before its key is judged, as far as it is known."""
+        if request.path.startswith(UPLOADS):
+            return _uploader(request)
+        sent = request.values.get(b"authorization", [])
+        found = self._authentication.namespace(sent) if sum(map(len, sent)) <= MAX_HEADERS else None
+        return found if isinstance(found, str) else None
 
     def handle(self, request: Request) -> Reply:
         """The answer to a request whose limits were checked and whose body was read."""
@@ -323,14 +334,17 @@ class Engine:
     ) -> Reply:
         """Notes an answer that no operation gave."""
         body = request.body[:MAX_BODY_KEPT]
+        is_kept = request.head_size <= MAX_HEADERS
+        # Without the headers nobody knows the key that the path and the query may hold.
+        is_shown = is_kept or request.path in self._routes
         self.store.append(
             Entry(
-                namespace=namespace,
+                namespace=namespace or None,
                 operation=operation,
                 method=request.method,
-                path=request.path[:MAX_HEADERS],
-                query=request.query[:MAX_HEADERS],
-                headers=request.headers if request.head_size <= MAX_HEADERS else (),
+                path=request.path if is_shown else REDACTED,
+                query=request.query if is_kept else b"",
+                headers=request.headers if is_kept else (),
                 body=body,
                 status=reply.status,
                 reason=reply.reason,

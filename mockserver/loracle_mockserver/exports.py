@@ -16,12 +16,13 @@ from urllib.parse import quote, unquote_plus
 from loracle_mockserver.journal import Entry, describe
 from loracle_mockserver.redaction import REDACTED
 
-__all__ = ["curl_command", "har_document", "har_entry", "json_line"]
+__all__ = ["LOCAL", "curl_command", "har_document", "har_entry", "json_line"]
 
 _Headers = Sequence[tuple[bytes, bytes]]
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _KEY = "$LORACLE_API_KEY"
+LOCAL = "http://127.0.0.1"
 # What curl says by itself, or what belongs to one connection.
 _NOT_REPEATED = (
     "host",
@@ -54,18 +55,19 @@ def har_document(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def har_entry(n: int, entry: Entry) -> dict[str, Any]:
+def har_entry(n: int, entry: Entry, base: str = LOCAL) -> dict[str, Any]:
     """One request and its answer for an HTTP Archive; times are in milliseconds.
 
-    What the archive has no place for stands under `_loracle`. The answer is as the mock made it: a
-    fault on the way may have kept it from the client, which `comment` then says.
+    `base` is how the mock is reached: its scheme, and its host where the request named none. What the
+    archive has no place for stands under `_loracle`. The answer is as the mock made it: a fault on the
+    way may have kept it from the client, which `comment` then says.
     """
     shown = entry.redacted()
     wait = (entry.seconds + entry.delay) * _MILLISECONDS
     made: dict[str, Any] = {
         "startedDateTime": datetime.fromtimestamp(entry.received_at, UTC).isoformat(timespec="milliseconds"),
         "time": wait,
-        "request": _har_request(shown, entry.body_length),
+        "request": _har_request(shown, entry.body_length, base),
         "response": _har_response(shown),
         "cache": {},
         "timings": {"send": 0, "wait": wait, "receive": 0},
@@ -83,10 +85,10 @@ def har_entry(n: int, entry: Entry) -> dict[str, Any]:
     return made
 
 
-def _har_request(shown: Entry, body_length: int) -> dict[str, Any]:
+def _har_request(shown: Entry, body_length: int, base: str) -> dict[str, Any]:
     made: dict[str, Any] = {
         "method": shown.method,
-        "url": _url(shown),
+        "url": _url(shown, base),
         "httpVersion": "HTTP/1.1",
         "cookies": [],
         "headers": _har_headers(shown.headers),
@@ -95,7 +97,9 @@ def _har_request(shown: Entry, body_length: int) -> dict[str, Any]:
                 "name": unquote_plus(name, errors="replace"),
                 "value": unquote_plus(value, errors="replace"),
             }
-            for name, _, value in (pair.partition("=") for pair in shown.query.decode("latin-1").split("&"))
+            for name, _, value in (
+                pair.partition("=") for pair in shown.query.decode(errors="replace").split("&")
+            )
             if name
         ],
         "headersSize": -1,
@@ -114,9 +118,11 @@ def _har_request(shown: Entry, body_length: int) -> dict[str, Any]:
 
 
 def _har_response(shown: Entry) -> dict[str, Any]:
-    text, encoding = _text_or_base64(shown.reply_body)
+    # The answer to HEAD has no body, whatever its headers say.
+    body = b"" if shown.method == "HEAD" else shown.reply_body
+    text, encoding = _text_or_base64(body)
     mime_type = _header(shown.reply_headers, b"content-type") or "x-unknown"
-    content: dict[str, Any] = {"size": len(shown.reply_body), "mimeType": mime_type, "text": text}
+    content: dict[str, Any] = {"size": len(body), "mimeType": mime_type, "text": text}
     if encoding:
         content["encoding"] = encoding
     return {
@@ -128,7 +134,7 @@ def _har_response(shown: Entry) -> dict[str, Any]:
         "content": content,
         "redirectURL": "",
         "headersSize": -1,
-        "bodySize": len(shown.reply_body),
+        "bodySize": len(body),
     }
 
 
@@ -150,26 +156,29 @@ def _text_or_base64(body: bytes) -> tuple[str, str | None]:
 # --- curl
 
 
-def curl_command(n: int, entry: Entry) -> str:
+def curl_command(n: int, entry: Entry, base: str = LOCAL) -> str:
     """A command for a POSIX shell, on one line, that sends the request again.
 
-    The key comes from the environment variable LORACLE_API_KEY. A body that a command line cannot
-    hold comes from printf. Where the request cannot be repeated, the line is a comment that says why.
+    `base` is how the mock is reached: its scheme, and its host where the request named none. The key
+    comes from the environment variable LORACLE_API_KEY. A body that a command line cannot hold comes
+    from printf. Where the request cannot be repeated, the line is a comment that says why.
     """
     shown = entry.redacted()
     if not shown.is_whole:
         return (
-            f"# #{n} {entry.line()}: of {shown.body_length} bytes of body the journal kept {len(shown.body)}"
+            f"# #{n} {entry.line()}: the journal kept {len(shown.body)} of {shown.body_length} bytes of body"
         )
+    if not _TOKEN.fullmatch(shown.method) or not shown.path.startswith(("/", "*")):
+        return f"# #{n} {entry.line()}: no HTTP request can be so"
     parts = ["curl", "-sS", "--globoff", "--path-as-is"]
     parts += ["--head"] if shown.method == "HEAD" else ["-X", shlex.quote(shown.method)]
     for raw_name, raw_value in shown.headers:
-        name, value = raw_name.decode("latin-1"), _text(raw_value)
+        name = raw_name.decode("latin-1")
         if name.lower() not in _NOT_REPEATED and _TOKEN.fullmatch(name):
-            parts += ["-H", _curl_header(name, value)]
+            parts += ["-H", _curl_header(name, raw_value)]
     source = ""
     if shown.body:
-        if not _header(shown.headers, b"content-type"):
+        if b"content-type" not in [name.lower() for name, _ in shown.headers]:
             # Or curl would say that it is a form.
             parts += ["-H", "content-type:"]
         text, encoding = _text_or_base64(shown.body)
@@ -178,10 +187,17 @@ def curl_command(n: int, entry: Entry) -> str:
         else:
             source = f"printf '{_printf_format(shown.body)}' | "
             parts += ["--data-binary", "@-"]
-    return source + " ".join([*parts, shlex.quote(_url(shown))])
+    if shown.path.startswith("*"):
+        parts += ["--request-target", "'*'"]
+    return source + " ".join([*parts, shlex.quote(_url(shown, base))])
 
 
-def _curl_header(name: str, value: str) -> str:
+def _curl_header(name: str, raw: bytes) -> str:
+    try:
+        value = raw.decode()
+    except UnicodeDecodeError:
+        # A shell's words are text; these bytes are none.
+        return f"\"$(printf '{_printf_format(name.encode() + b': ' + raw)}')\""
     if name.lower() == "authorization" and REDACTED in value:
         # Redaction left known schemes only, which mean nothing to a shell.
         return f'"{name}: {value.replace(REDACTED, _KEY)}"'
@@ -189,24 +205,18 @@ def _curl_header(name: str, value: str) -> str:
     return shlex.quote(f"{name}: {value}" if value.strip() else f"{name};")
 
 
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
-
-
 def _printf_format(body: bytes) -> str:
     """The body as a format for printf: what is not plain ASCII as octal escapes."""
-    special = {ord("%"): "%%", ord("\\"): "\\\\", ord("'"): "\\047"}
+    # A format that begins with a hyphen would be an option.
+    special = {ord("%"): "%%", ord("\\"): "\\\\", ord("'"): "\\047", ord("-"): "\\055"}
     return "".join(special.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in body)
 
 
-def _url(shown: Entry) -> str:
-    host = _header(shown.headers, b"host")
-    if not _HOST.fullmatch(host):
-        host = "127.0.0.1"
-    path = quote(shown.path, errors="surrogatepass")
+def _url(shown: Entry, base: str) -> str:
+    scheme, _, fallback = base.partition("://")
+    hosts = (_header(shown.headers, b"host"), fallback, "127.0.0.1")
+    host = next(filter(_HOST.fullmatch, hosts))
+    path = quote(shown.path, errors="surrogatepass") if shown.path.startswith("/") else "/"
     # As it came; only what no URL may hold is encoded.
     query = quote(shown.query, safe="".join(map(chr, range(33, 127))))
-    return f"http://{host}{path}{'?' if query else ''}{query}"
+    return f"{scheme}://{host}{path}{'?' if query else ''}{query}"

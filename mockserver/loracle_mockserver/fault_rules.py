@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import hashlib
 import json
 import math
 import random
 import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from loracle_contracts import spec
 from loracle_mockserver.fault_catalogue import CATALOGUE, CREATES, STATUS_CALLS, known_faults
+from loracle_mockserver.globs import MAX_GLOB, is_like
 
-__all__ = ["MAX_DELAY", "FaultPlanError", "FaultRule", "RateLimit", "conditions", "namespace_of", "shown"]
+__all__ = [
+    "MAX_DELAY",
+    "FaultPlanError",
+    "FaultRule",
+    "RateLimit",
+    "conditions",
+    "namespace_of",
+    "shown",
+    "told_apart",
+]
 
 MAX_DELAY = 300.0
 MAX_COUNT = 1_000_000_000
+MAX_CALLS = 1_000
 _NAMESPACE_DIGITS = 12
 _NAMESPACE = re.compile(r"[0-9a-f]{12}")
 _EXCERPT = reprlib.Repr()
@@ -78,6 +88,8 @@ class FaultRule:
     counted from 1; without them every one is picked. The effect is a `fault` by its name, a `status`
     (its first documented reason), a `delay` in seconds, a `rate_limit`, or several of them.
     `retry_after` adds that header to an error; `seconds` is for how long a hang or a slow drip lasts.
+    The calls are counted by the `id`; chance is drawn by the `lot`, which is the same in whichever way
+    the rule was said.
     """
 
     fault: str | None = None
@@ -95,11 +107,12 @@ class FaultRule:
     every: int | None = None
     rate: float | None = None
     id: str = ""
+    lot: str = ""
 
     @classmethod
     def parse(cls, rule: Any, place: str) -> FaultRule:
         """Makes a rule of parsed YAML or JSON. Raises FaultPlanError, which begins with `place`."""
-        names = [field.name for field in fields(cls) if field.name != "id"] + ["api_key"]
+        names = [field.name for field in fields(cls) if field.name not in _MADE] + ["api_key"]
         if not isinstance(rule, Mapping):
             raise FaultPlanError(f"{place}: a rule is a mapping, not {shown(rule)}")
         for key in rule:
@@ -123,7 +136,8 @@ class FaultRule:
         _check_condition(made, place)
         # Equal rules have equal ids, so that a plan that is read again goes on counting.
         text = json.dumps(made.as_dict(), sort_keys=True)
-        return replace(made, id=hashlib.sha256(text.encode()).hexdigest()[:10])
+        made_id = hashlib.sha256(text.encode()).hexdigest()[:10]
+        return replace(made, id=made_id, lot=made_id)
 
     def as_dict(self) -> dict[str, Any]:
         """The rule as JSON that `parse` takes, without what was not said."""
@@ -131,7 +145,8 @@ class FaultRule:
         values = {name: value for name, value in asdict(self).items() if value != defaults[name]}
         if "nth" in values:
             values["nth"] = list(values["nth"])
-        values.pop("id", None)
+        for name in _MADE:
+            values.pop(name, None)
         if not values.keys() & {*_EFFECTS}:
             values["delay"] = 0.0  # the one effect that is as good as not said
         return values
@@ -148,7 +163,7 @@ class FaultRule:
             return False
         if self.namespace is not None and self.namespace != namespace:
             return False
-        if self.name is not None and (name is None or not fnmatch.fnmatchcase(name, self.name)):
+        if self.name is not None and (name is None or not is_like(name, self.name)):
             return False
         return is_so(self.when) if self.when is not None else True
 
@@ -178,7 +193,7 @@ class FaultRule:
         return self.delay
 
     def _chance(self, count: int, seed: int) -> random.Random:
-        return random.Random(f"{seed}\n{self.id}\n{count}")  # noqa: S311 - repeatable on purpose
+        return random.Random(f"{seed}\n{self.lot}\n{count}")  # noqa: S311 - repeatable on purpose
 
     def fault_for(self, operation: spec.Operation) -> str | None:
         """The fault that befalls the operation, or None where it never answers such an error."""
@@ -188,8 +203,19 @@ class FaultRule:
         return self.fault if self.fault in known_faults(operation) else None
 
 
+_MADE = ("id", "lot")  # not said by anybody
 _DEFAULTS = {field.name: field.default for field in fields(FaultRule)}
 _EFFECTS = ("fault", "status", "delay", "rate_limit")
+
+
+def told_apart(rules: Iterable[FaultRule]) -> tuple[FaultRule, ...]:
+    """The rules, equal ones told apart by their place among each other."""
+    seen: dict[str, int] = {}
+    apart = []
+    for rule in rules:
+        n = seen[rule.id] = seen.get(rule.id, 0) + 1
+        apart.append(rule if n == 1 else replace(rule, id=f"{rule.id}-{n}", lot=f"{rule.lot}-{n}"))
+    return tuple(apart)
 
 
 def _check_effect(rule: Mapping[str, Any], place: str) -> None:
@@ -265,10 +291,13 @@ def _check_match(rule: Mapping[str, Any], place: str) -> None:
             raise FaultPlanError(f"{place}: {key} is {wanted}, not {shown(rule[key])}")
         if key in rule and not _is_unicode(rule[key]):
             raise FaultPlanError(f"{place}: {key} holds half of a surrogate pair, which no request can")
+    if len(rule.get("name", "")) > MAX_GLOB:
+        raise FaultPlanError(f"{place}: name is a pattern of at most {MAX_GLOB:,} characters")
     if "namespace" in rule and not _NAMESPACE.fullmatch(rule["namespace"]):
         raise FaultPlanError(
-            f"{place}: namespace is the first 12 hex digits of the SHA-256 of an API key, "
-            f"not {shown(rule['namespace'])}; api_key takes the key itself"
+            # What came may be a key, so it is not repeated.
+            f"{place}: namespace is the first 12 hex digits of the SHA-256 of an API key; "
+            "api_key takes the key itself"
         )
     if "when" in rule and rule["when"] not in conditions():
         close = difflib.get_close_matches(str(rule["when"]), conditions(), n=1)
@@ -277,6 +306,8 @@ def _check_match(rule: Mapping[str, Any], place: str) -> None:
     if "api_key" in rule and "namespace" in rule:
         raise FaultPlanError(f"{place}: give api_key or namespace, not both")
     nth = rule.get("nth", ())
+    if isinstance(nth, (list, tuple)) and len(nth) > MAX_CALLS:
+        raise FaultPlanError(f"{place}: nth names at most {MAX_CALLS:,} calls, not {len(nth):,}")
     if nth == []:
         raise FaultPlanError(f"{place}: nth names no call; leave it out to match every one")
     counts = {"nth": nth if isinstance(nth, (list, tuple)) else [nth]}

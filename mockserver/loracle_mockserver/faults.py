@@ -6,17 +6,16 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from loracle_contracts import spec
 from loracle_mockserver.behaviour import Behaviour, BehaviourError
 from loracle_mockserver.fault_catalogue import CATALOGUE, FaultKind, known_faults
-from loracle_mockserver.fault_rules import FaultPlanError, FaultRule, shown
+from loracle_mockserver.fault_rules import FaultPlanError, FaultRule, shown, told_apart
+from loracle_mockserver.strict_yaml import read_yaml
 
 __all__ = [
     "Fault",
@@ -118,17 +117,7 @@ class FaultPlan:
         except BehaviourError as error:
             raise FaultPlanError(str(error)) from None
         parsed = [FaultRule.parse(rule, f"{origin}: faults[{index}]") for index, rule in enumerate(rules)]
-        return cls(_distinct(parsed), tuple(settings.items()))
-
-
-def _distinct(rules: Sequence[FaultRule]) -> tuple[FaultRule, ...]:
-    """The rules, equal ones told apart by their place among each other."""
-    seen: dict[str, int] = {}
-    told_apart = []
-    for rule in rules:
-        n = seen[rule.id] = seen.get(rule.id, 0) + 1
-        told_apart.append(rule if n == 1 else replace(rule, id=f"{rule.id}-{n}"))
-    return tuple(told_apart)
+        return cls(told_apart(parsed), tuple(settings.items()))
 
 
 _DESCRIPTION = ("summary", "good_client")
@@ -142,10 +131,9 @@ def scenarios() -> dict[str, dict[str, Any]]:
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        # PyYAML lets through whatever its constructors meet, such as a thirteenth month.
-        raise FaultPlanError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        return read_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FaultPlanError(f"{path}: not YAML: {error}") from None
 
 
 Count = Callable[[list[str]], list[int]]

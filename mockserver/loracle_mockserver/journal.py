@@ -89,12 +89,10 @@ class Entry(NamedTuple):
         four bytes is no secret, and stays where it is not in a header.
         """
         credentials = Credentials.of(self.headers)
-        # Where the headers were too large to keep, nobody knows the key that the query may hold.
-        is_kept = self.reason != "HEADERS_TOO_LARGE"
         body = credentials.clean(self.body, is_cut=not self.is_whole)
         return self._replace(
             headers=redacted_headers(self.headers),
-            query=redacted_query(self.query, credentials) if is_kept else b"",
+            query=redacted_query(self.query, credentials),
             path=self._shown_path(credentials),
             body=body,
             # A key has another length than what stands for it; the body stays whole, or cut.
@@ -138,10 +136,17 @@ class Entry(NamedTuple):
             is_its_own = rule in _SERVER_RULES or not self.is_whole or self.operation is None
             if rule not in broken and rule in known and is_its_own:
                 found += self._as_answered(known[rule])
-        return [
-            replace(violation, pointer=self.clean(violation.pointer), got=self.clean(violation.got))
-            for violation in found
-        ]
+        return [*map(self._cleaned, found)]
+
+    def _cleaned(self, violation: Violation) -> Violation:
+        # The name of a member stands in the pointer and in the advice, its value in what came.
+        return replace(
+            violation,
+            pointer=self.clean(violation.pointer),
+            expected=self.clean(violation.expected),
+            got=self.clean(violation.got),
+            advice=self.clean(violation.advice),
+        )
 
     def _as_answered(self, rule: spec.Rule) -> list[Violation]:
         """The violations of a rule as the answer told them, or one without a place where it did not."""
@@ -176,10 +181,7 @@ class Entry(NamedTuple):
         for profile in _JUDGED:
             verdict = validate(self.body, self.operation, profile)
             if verdict.valid:
-                return [
-                    replace(lint, pointer=self.clean(lint.pointer), got=self.clean(lint.got))
-                    for lint in verdict.lints
-                ]
+                return [*map(self._cleaned, verdict.lints)]
         return []
 
     def unknown_query(self) -> list[str]:

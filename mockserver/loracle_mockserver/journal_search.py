@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from loracle_contracts import spec
+from loracle_mockserver.globs import MAX_GLOB, is_like
 from loracle_mockserver.journal import Entry
 
 __all__ = ["MAX_LIMIT", "Search", "SearchError"]
@@ -47,6 +47,8 @@ class Search:
             raise SearchError(f"no operation {operation[:80]!r}; there are {', '.join(spec.operations())}")
         if verdict is not None and verdict not in _VERDICTS:
             raise SearchError(f"verdict is valid or invalid, not {verdict[:80]!r}")
+        if len(given.get("fault", "")) > MAX_GLOB:
+            raise SearchError(f"fault is a pattern of at most {MAX_GLOB:,} characters")
         limit = _whole(given, "limit", 1, MAX_LIMIT)
         return cls(
             operation,
@@ -74,14 +76,11 @@ class Search:
             yield lambda entry: entry.operation == self.operation
         if self.status is not None:
             yield lambda entry: entry.status == self.status
-        if self.fault is not None:
-            pattern = "" if self.fault == "none" else self.fault
-            yield (
-                lambda entry: (
-                    fnmatch.fnmatchcase(entry.fault or "", pattern)
-                    and (entry.fault is not None or not pattern)
-                )
-            )
+        if self.fault == "none":
+            yield lambda entry: entry.fault is None
+        elif self.fault is not None:
+            wanted = self.fault
+            yield lambda entry: entry.fault is not None and is_like(entry.fault, wanted)
         if self.task is not None:
             yield lambda entry: entry.task == self.task
         if self.verdict is not None:

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from loracle_contracts.verdict import Profile
 from loracle_mockserver.asgi import MockApp
+from loracle_mockserver.control_guard import ControlGuard
 from loracle_mockserver.engine import Engine
 from loracle_mockserver.engine_options import make_engine
 from loracle_mockserver.protocol import MockProtocol
@@ -72,7 +73,7 @@ class LiveServer:
         self.engine = engine
         self.url = ""
         self.known: set[str] = set()
-        self._app = MockApp(engine)
+        self._app = MockApp(engine, ControlGuard(reach="loopback"))
         self._process = os.getpid()
         # Guards the loop, which is there while calls go to it.
         self._lock = threading.Lock()

@@ -7,29 +7,31 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from loracle_mockserver.key_spellings import SHORTEST, beginning, end_of, whole
+
 __all__ = ["REDACTED", "Credentials", "redacted_headers", "redacted_query"]
 
 REDACTED = "[redacted]"
 _HIDDEN = REDACTED.encode()
 _SECRET_NAME = re.compile(rb"(?i)key|token|secret|authorization|password|cookie")
 _SCHEMES = ("basic", "bearer", "digest", "token")
-# Below this a text is no secret, and its removal would leave nothing readable.
-_SHORTEST = 4
-# A shorter one goes only where it stands alone: a test's key may be the beginning of its task's name.
-_LONG = 8
-_WORD = rb"[0-9A-Za-z_-]"
-_JSON_ESCAPED = '"\\/'
-_POINTER_ESCAPES = {"~": "~0", "/": "~1"}
+# Headers of 32 KB could name thousands, and each is looked for at every place of a text.
+_MOST_KEYS = 20
+_ELLIPSIS = re.compile(rb"\xe2\x80\xa6|\\u2026")
+_END = re.compile(rb"\Z")
 
 
 class Credentials:
     """The keys of one request, as its Authorization headers tell them."""
 
-    __slots__ = ("_keys", "_pattern")
+    __slots__ = ("_keys", "_whole")
 
     def __init__(self, keys: Iterable[bytes]) -> None:
-        self._keys = sorted({key for key in keys if len(key) >= _SHORTEST}, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(map(_spellings, self._keys))) if self._keys else None
+        found = {key for key in keys if len(key) >= SHORTEST}
+        known = sorted(found, key=lambda key: (-len(key), key))[:_MOST_KEYS]
+        self._keys = [key.decode("utf-8", "surrogateescape") for key in known]
+        patterns = b"|".join(b"(%b)" % whole(key) for key in self._keys)
+        self._whole = re.compile(patterns) if known else None
 
     @classmethod
     def of(cls, headers: Sequence[tuple[bytes, bytes]]) -> Credentials:
@@ -39,25 +41,31 @@ class Credentials:
     def clean(self, text: bytes, *, is_cut: bool = False) -> bytes:
         """The text without the keys, however they are escaped in it.
 
-        Where the text is cut, the beginning of a key at its end goes, too.
+        Where the text is cut, at its end or before an ellipsis, the beginning of a key goes, too.
         """
-        if self._pattern is None:
+        if self._whole is None:
             return text
-        text = self._pattern.sub(_HIDDEN, text)
-        if is_cut:
-            for key in self._keys:
-                for length in range(min(len(key), len(text)), _SHORTEST - 1, -1):
-                    if text.endswith(key[:length]):
-                        return text[:-length] + _HIDDEN
-        return text
+        text = self._without(self._whole, text)
+        if _ELLIPSIS.search(text):
+            text = self._cut_before(_ELLIPSIS).sub(_HIDDEN, text)
+        return self._cut_before(_END).sub(_HIDDEN, text) if is_cut else text
 
     def clean_text(self, text: str) -> str:
-        """As `clean`; a text that ends in an ellipsis is cut."""
-        if self._pattern is None:
+        """As `clean`."""
+        if self._whole is None:
             return text
-        stem = text.removesuffix("…")
-        cleaned = self.clean(stem.encode("utf-8", "surrogatepass"), is_cut=stem != text)
-        return cleaned.decode("utf-8", "surrogatepass") + text[len(stem) :]
+        return self.clean(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+    def _without(self, pattern: re.Pattern[bytes], text: bytes) -> bytes:
+        pieces, done = [], 0
+        while (found := pattern.search(text, done)) is not None:
+            pieces += [text[done : found.start()], _HIDDEN]
+            key = self._keys[(found.lastindex or 1) - 1]
+            done = max(found.end(), end_of(key, text, found.start()))
+        return b"".join([*pieces, text[done:]]) if pieces else text
+
+    def _cut_before(self, end: re.Pattern[bytes]) -> re.Pattern[bytes]:
+        return re.compile(b"(?:%b)(?=%b)" % (b"|".join(map(beginning, self._keys)), end.pattern))
 
 
 @lru_cache(maxsize=256)
@@ -65,10 +73,10 @@ def _credentials(values: tuple[bytes, ...]) -> Credentials:
     keys: list[str] = []
     for value in values:
         text = value.decode("utf-8", "surrogateescape").strip()
-        scheme, _, rest = text.partition(" ")
+        scheme, _, key = text.partition(" ")
         is_scheme = scheme.lower() in _SCHEMES
         # A key with blanks in it may be quoted in pieces.
-        keys += [rest.strip() if is_scheme else text, *text.split()[is_scheme:]]
+        keys += [key.strip() if is_scheme else text, *text.split()[is_scheme:]]
     return Credentials(key.encode("utf-8", "surrogateescape") for key in keys)
 
 
@@ -103,26 +111,3 @@ def redacted_query(query: bytes, credentials: Credentials) -> bytes:
         is_secret = equals and _SECRET_NAME.search(unquote_to_bytes(name))
         pairs.append(name + b"=" + _HIDDEN if is_secret else pair)
     return credentials.clean(b"&".join(pairs))
-
-
-def _spellings(key: bytes) -> bytes:
-    """A pattern for the key as it may stand in a URL, in JSON, or in a JSON Pointer."""
-    pattern = b"".join(map(_character, key.decode("utf-8", "surrogateescape")))
-    return pattern if len(key) >= _LONG else rb"(?<!%b)%b(?!%b)" % (_WORD, pattern, _WORD)
-
-
-def _character(character: str) -> bytes:
-    raw = character.encode("utf-8", "surrogateescape")
-    spellings = [re.escape(raw), b"".join(b"%%(?i:%02x)" % byte for byte in raw)]
-    if not 0xDC80 <= ord(character) <= 0xDCFF:  # a byte that is no UTF-8, which JSON cannot hold
-        units = character.encode("utf-16-be").hex()
-        spellings.append(
-            b"".join(rb"\\u(?i:%b)" % units[at : at + 4].encode() for at in range(0, len(units), 4))
-        )
-    if character in _JSON_ESCAPED:
-        spellings.append(re.escape(f"\\{character}".encode()))
-    if character in _POINTER_ESCAPES:
-        spellings.append(_POINTER_ESCAPES[character].encode())
-    if character == " ":
-        spellings.append(rb"\+")
-    return b"(?:" + b"|".join(spellings) + b")"

@@ -11,6 +11,7 @@ from typing import Any
 
 from loracle_mockserver.asgi import MockApp
 from loracle_mockserver.configuration import Configuration
+from loracle_mockserver.control_guard import ControlGuard
 from loracle_mockserver.engine import Engine
 from loracle_mockserver.faults import FaultPlan
 from loracle_mockserver.logs import AccessLog
@@ -42,9 +43,12 @@ class Service:
             raise
         self._configuration = configuration
         self._is_closed = False
-        self._app: Any = MockApp(
-            self._engine, admin_token=configuration.admin_token, is_public=configuration.is_public
+        guard = ControlGuard(
+            configuration.admin_token,
+            reach="network" if configuration.is_public else "loopback",
+            origins=configuration.origins,
         )
+        self._app: Any = MockApp(self._engine, guard)
         if configuration.origins:
             self._app = _with_cors(self._app, configuration.origins)
         if configuration.access_log:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,11 +12,15 @@ import orjson
 
 from loracle_contracts import spec
 from loracle_contracts.explain import excerpt
+from loracle_mockserver.globs import MAX_GLOB, is_like
 from loracle_mockserver.journal import Entry
+from loracle_mockserver.redaction import Credentials
 
 __all__ = ["Difference", "Expectation", "Nearest", "Verification", "verify"]
 
 _SHOWN_DIFFERENCES = 5
+_MAX_FIELDS = 1_000  # of a body; each is looked for in every request
+_MAX_DEPTH = 64  # as deep as a body can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Expectation:
             raise ValueError(f"valid is true or false, not {_text(self.valid)}")
         if self.body is not None and not isinstance(self.body, Mapping):
             raise ValueError(f"body is a mapping of the expected members, not {_text(self.body)}")
+        if self.name is not None and len(self.name) > MAX_GLOB:
+            raise ValueError(f"name is a pattern of at most {MAX_GLOB:,} characters")
 
     def __str__(self) -> str:
         said = [
@@ -154,27 +159,41 @@ def verify(
     count: int | None = None,
     at_least: int | None = None,
     at_most: int | None = None,
+    keys: Iterable[str] = (),
 ) -> Verification:
     """How many of the journal's entries are as expected; at least 1 should be where no number is given.
 
-    `count` is an exact number, and excludes the other two. Raises ValueError for numbers that cannot be.
+    `count` is an exact number, and excludes the other two. No text of the answer shows the keys of the
+    entries, nor the `keys`. Raises ValueError for numbers and for a body that cannot be.
     """
     lowest, highest, words = _bounds(count, at_least, at_most)
     wanted = _Wanted(expectation)
     matched: list[int] = []
     best: tuple[tuple[int, int, int], int, Entry] | None = None
     searched = 0
+    credentials: dict[Credentials, None] = dict.fromkeys(
+        [Credentials(key.encode("utf-8", "surrogatepass") for key in keys)]
+    )
     for n, entry in entries:
         searched += 1
+        credentials[Credentials.of(entry.headers)] = None
         distance = wanted.distance(entry)
         if distance == (0, 0):
             matched.append(n)
         # Among equals the latest is the one that a test waits for.
         elif best is None or (*distance, -n) < best[0]:
             best = ((*distance, -n), n, entry)
-    nearest = wanted.nearest(best[1], best[2]) if best is not None and len(matched) < lowest else None
+
+    def clean(text: str) -> str:
+        for known in credentials:
+            text = known.clean_text(text)
+        return text
+
+    nearest = wanted.nearest(best[1], best[2], clean) if best is not None and len(matched) < lowest else None
     holds = lowest <= len(matched) and (highest is None or len(matched) <= highest)
-    return Verification(holds, len(matched), words, tuple(matched), nearest, str(expectation), searched)
+    return Verification(
+        holds, len(matched), words, tuple(matched), nearest, clean(str(expectation)), searched
+    )
 
 
 def _bounds(count: int | None, at_least: int | None, at_most: int | None) -> tuple[int, int | None, str]:
@@ -209,6 +228,8 @@ class _Wanted:
             self._take_apart((), expectation.body)
 
     def _take_apart(self, path: _Path, value: Any) -> None:
+        if len(path) > _MAX_DEPTH:
+            raise ValueError(f"body is deeper than {_MAX_DEPTH} levels, which no request can be")
         if isinstance(value, (list, tuple)):
             self._arrays.append((path, len(value)))
         if isinstance(value, Mapping) and value:
@@ -219,17 +240,19 @@ class _Wanted:
                 self._take_apart((*path, index), member)
         else:
             self._leaves.append((path, value))
+        if len(self._leaves) > _MAX_FIELDS:
+            raise ValueError(f"body has more than {_MAX_FIELDS:,} fields; leave out what does not matter")
 
     def distance(self, entry: Entry) -> tuple[int, int]:
         """In how many fields the entry differs, and in how many of these it has nothing."""
         differing = [got for _, expected, got in self._fields(entry) if not _is_as(expected, got)]
         return len(differing), sum(isinstance(got, _Missing) for got in differing)
 
-    def nearest(self, n: int, entry: Entry) -> Nearest:
-        """How the entry differs, without the credentials that it may hold."""
+    def nearest(self, n: int, entry: Entry, clean: Callable[[str], str]) -> Nearest:
+        """How the entry differs; `clean` takes out of the values what is not to be shown."""
         compared = list(self._fields(entry))
         differences = tuple(
-            Difference(*(excerpt(entry.clean(text)) for text in _texts(field, expected, got)))
+            Difference(*(excerpt(clean(text)) for text in _texts(field, expected, got)))
             for field, expected, got in compared
             if not _is_as(expected, got)
         )
@@ -295,7 +318,7 @@ def _at(value: Any, path: _Path) -> Any:
 def _is_as(expected: Any, got: Any) -> bool:
     """Whether one leaf is as expected; JSON has one kind of number, and true is none."""
     if isinstance(expected, _Glob):
-        return isinstance(got, str) and fnmatch.fnmatchcase(got, expected.pattern)
+        return isinstance(got, str) and is_like(got, expected.pattern)
     if isinstance(expected, Mapping):
         return isinstance(got, dict)
     if isinstance(expected, (list, tuple)):

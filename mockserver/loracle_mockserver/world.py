@@ -14,7 +14,7 @@ import orjson
 
 from loracle_mockserver.behaviour import Behaviour
 from loracle_mockserver.clock import Clock
-from loracle_mockserver.fault_rules import FaultRule
+from loracle_mockserver.fault_rules import FaultRule, told_apart
 
 __all__ = ["SETTINGS", "Settings", "World"]
 
@@ -23,14 +23,16 @@ SETTINGS = "settings"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was said at run time, for one namespace or for all: None where nothing was.
+    """What was said at run time, for one namespace or for all; `clock` is None where nothing was.
 
-    `rules` of a namespace stand before those of all; `rules` of all replace those of the plan.
+    `rules` of a namespace stand before the plan's, `rules` of all behind them. Where `hides_plan` is
+    said of all, the plan's do not count.
     """
 
     clock: Clock | None = None
     behaviour: Mapping[str, Any] = field(default_factory=dict)
-    rules: tuple[FaultRule, ...] | None = None
+    rules: tuple[FaultRule, ...] = ()
+    hides_plan: bool = False
 
     @classmethod
     def parse(cls, document: bytes | None) -> Settings:
@@ -38,13 +40,13 @@ class Settings:
         if document is None:
             return cls()
         values = orjson.loads(document)
-        clock, rules = values.get("clock"), values.get("rules")
+        clock, rules = values.get("clock"), values.get("rules", [])
+        parsed = told_apart(FaultRule.parse(rule, "the store") for _, rule in rules)
         return cls(
             Clock(**clock) if clock else None,
             values.get("behaviour", {}),
-            None
-            if rules is None
-            else tuple(replace(FaultRule.parse(rule, "the store"), id=name) for name, rule in rules),
+            tuple(replace(rule, id=name) for rule, (name, _) in zip(parsed, rules, strict=True)),
+            values.get("hides_plan", False),
         )
 
     def document(self) -> bytes:
@@ -58,8 +60,10 @@ class Settings:
                 "scale": clock.scale,
                 "frozen": clock.frozen,
             }
-        if self.rules is not None:
+        if self.rules:
             values["rules"] = [(rule.id, rule.as_dict()) for rule in self.rules]
+        if self.hides_plan:
+            values["hides_plan"] = True
         return orjson.dumps(values)
 
 
