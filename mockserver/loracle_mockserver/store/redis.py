@@ -10,8 +10,8 @@ import orjson
 
 from loracle_contracts import task_id
 from loracle_mockserver.journal import Entry
+from loracle_mockserver.store import limits
 from loracle_mockserver.store.batch import Batch
-from loracle_mockserver.store.memory import MAX_BYTES, MAX_ENTRIES
 from loracle_mockserver.store.protocol import Statistics, StoreError
 from loracle_mockserver.store.record import decode_entry, decode_text, encode_entry, encode_text
 from loracle_mockserver.store.redis_connection import RedisConnection
@@ -196,7 +196,7 @@ class RedisStore:
     def _send(self) -> None:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if waiting:
-            self._run("append", MAX_ENTRIES, MAX_BYTES, *waiting)
+            self._run("append", limits.MAX_ENTRIES, limits.MAX_ENTRY_BYTES, *waiting)
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         """The entries that are still there with their numbers, oldest first."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
@@ -26,26 +27,29 @@ class RedisConnection:
     def __init__(self, url: str) -> None:
         """Raises StoreError where the URL is none of Redis, or nobody answers there."""
         try:
-            pool = redis.ConnectionPool.from_url(
-                url,
-                socket_connect_timeout=_CONNECT_SECONDS,
-                socket_timeout=_ANSWER_SECONDS,
-                # What was sent once may have been done; sent again it would be done twice.
-                retry=Retry(NoBackoff(), 0),
-            )
+            settings = parse_url(url)
         except ValueError:
             # The reason may quote a part of the password.
             raise StoreError(
                 "the URL of the Redis is not understood; it has the form "
                 "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or unix://PATH[?db=DATABASE]"
             ) from None
-        settings = pool.connection_kwargs
-        # Whatever the URL says of these, the store reads bytes.
-        settings.update(protocol=2, decode_responses=False, retry_on_timeout=False, retry_on_error=[])
+        # Whatever the URL says of these: the store reads bytes, and what was sent once may have been
+        # done, so that it must not be sent again.
+        settings.update(
+            protocol=2,
+            decode_responses=False,
+            socket_connect_timeout=_CONNECT_SECONDS,
+            socket_timeout=_ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_timeout=False,
+            retry_on_error=[],
+        )
         where = settings.get("path") or f"{settings.get('host', 'localhost')}:{settings.get('port', 6379)}"
         self.where = f"the Redis at {where}, database {settings.get('db') or 0}"
         self._client: Any = None
         try:
+            pool = redis.ConnectionPool(**settings)
             self._client = redis.Redis(connection_pool=pool, single_connection_client=True)
             self._load()
         except (redis.RedisError, OSError, TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ import sqlite3
 from collections import Counter
 
 from loracle_mockserver.journal import Entry
-from loracle_mockserver.store.memory import MAX_BYTES, MAX_ENTRIES
+from loracle_mockserver.store import limits
 from loracle_mockserver.store.record import encode_entry, encode_text
 
 __all__ = ["SqliteJournal"]
@@ -70,12 +70,12 @@ class SqliteJournal:
     def _drop_oldest(self, entries: int, size: int) -> tuple[int, int]:
         """How many entries went, and the bytes that the others have."""
         dropped, last = 0, 0
-        while entries - dropped > MAX_ENTRIES or size > MAX_BYTES:
+        while entries - dropped > limits.MAX_ENTRIES or size > limits.MAX_ENTRY_BYTES:
             oldest = self._connection.execute(
                 "SELECT n, bytes FROM journal WHERE n > ? ORDER BY n LIMIT ?", (last, _STEP)
             )
             for n, freed in oldest.fetchall():
-                if entries - dropped <= MAX_ENTRIES and size <= MAX_BYTES:
+                if entries - dropped <= limits.MAX_ENTRIES and size <= limits.MAX_ENTRY_BYTES:
                     break
                 dropped, size, last = dropped + 1, size - freed, n
         if dropped:

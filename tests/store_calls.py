@@ -1,0 +1,201 @@
+"""Calls of a store as data: Hypothesis makes them, and two stores are held to equal answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from loracle_contracts import task_id
+from loracle_mockserver.journal import Entry
+from loracle_mockserver.store import Store
+from loracle_mockserver.tasks import Task
+
+__all__ = ["NAMESPACES", "OPERATIONS", "SEED", "Call", "Step", "answered", "entries", "kept", "steps", "take"]
+
+SEED = 7
+OPERATIONS = ("createSubjectTraining", "createStyleTraining")
+NAMESPACES = ("000000000000", "0123456789ab", "ffffffffffff")
+EVERYBODY = ""
+# What separates, ends or numbers things somewhere in a store must do no harm in a name.
+ODD = ("", "a", "a\n", "a\nb", ":", "a:b", "\0", "a\0b", " 1 2 ", "0", "\ud800", "\udfff\ud800", "ä😀", "'; --")
+DOCUMENTS = ("settings", "a\0b", "\ud800")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A method of a store with its arguments."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        return f"{self.method}{self.arguments!r}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Calls, by one of two who have the store open; in one turn of an event loop, or without one."""
+
+    who: int
+    in_a_turn: bool
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True)
+class Put:
+    """Replaces a document by another one, or appends to it; None removes it."""
+
+    value: bytes | None
+    appends: bool
+
+    def __call__(self, document: bytes | None) -> bytes | None:
+        return (document or b"") + (self.value or b"") if self.appends else self.value
+
+
+namespaces = st.sampled_from(NAMESPACES)
+scopes = st.sampled_from((*NAMESPACES, EVERYBODY))
+# Lone surrogates come in percent-encoded paths.
+texts = st.sampled_from(ODD) | st.text(st.characters(codec=None, categories=None), max_size=3)
+documents = st.sampled_from(DOCUMENTS) | texts
+bodies = st.binary(max_size=20) | st.sampled_from((b"", b"\n", b"{}\n{}", b"\xff\0"))
+moments = st.sampled_from((0.0, 1704067200.0, 1704067200.1, 1e-9)) | st.floats(0, 4e9)
+ids = st.builds(
+    task_id, st.just(SEED), st.sampled_from(OPERATIONS), st.sampled_from(ODD), st.integers(0, 2)
+) | st.sampled_from(("", "none", "\ud800", "b299b567-531a-4745-b600-eca9591aae24"))
+states = st.sampled_from(("FAILED", "GONE", None))
+headers = st.lists(
+    st.sampled_from(
+        (
+            (b"authorization", b"Bearer a-secret-key"),
+            (b"x-api-key", b"a-secret-key"),
+            (b"host", b"mock.test"),
+            (b"x-latin-1", b"\xe4\0"),
+            (b"empty", b""),
+        )
+    ),
+    max_size=3,
+)
+rules = st.lists(st.sampled_from(("name.required", "width.minimum")), max_size=2).map(tuple)
+
+
+def _entry(facts: tuple[Any, ...], body: bytes, cut: int) -> Entry:
+    before, after = facts[:6], facts[6:]
+    return Entry(*before, body, *after, len(body) + cut)
+
+
+entries = st.builds(
+    _entry,
+    st.tuples(
+        namespaces | st.none(),
+        st.sampled_from(OPERATIONS) | st.none(),
+        st.sampled_from(("POST", "GET", "\ud800")),
+        texts,
+        st.sampled_from((b"", b"task_id=1", b"key=a-secret-key&x=\xff%00")),
+        headers,
+        st.sampled_from((200, 400, 503)),
+        st.sampled_from((None, "MISSING_API_KEY", "HEADERS_TOO_LARGE")),
+        headers,
+        bodies,
+        st.sampled_from((None, "failed", "RATE_LIMIT_EXCEEDED")),
+        texts | st.none(),
+        rules,
+        rules,
+        moments,
+        moments,
+        moments,
+    ),
+    bodies | st.just(b'{"name": "a-secret-key"}'),
+    st.sampled_from((0, 0, 5)),
+)
+_ARGUMENTS: dict[str, tuple[st.SearchStrategy[Any], ...]] = {
+    "create": (
+        namespaces,
+        st.just(SEED),
+        st.sampled_from(OPERATIONS),
+        texts,
+        moments,
+        bodies,
+        st.sampled_from((None, "failed")),
+    ),
+    "task": (namespaces, ids),
+    "poll": (namespaces, ids),
+    "force": (namespaces, ids, states),
+    "tasks": (namespaces,),
+    "owners": (ids,),
+    "expect_upload": (namespaces, texts, texts),
+    "receive_upload": (namespaces, texts, texts, st.integers(0, 2**53)),
+    "has_asset": (namespaces, texts),
+    "count": (scopes, st.lists(texts, max_size=3)),
+    "counts": (scopes, st.lists(texts, max_size=3)),
+    "read": (scopes, documents),
+    "update": (scopes, documents, st.builds(Put, bodies | st.none(), st.booleans())),
+    "append": (entries,),
+    "entries": (),
+    "statistics": (),
+    "namespaces": (),
+    "reset": (scopes | st.none(),),
+}
+# What changes most comes most often.
+_OFTEN = ("create", "create", "append", "poll", "expect_upload", "receive_upload", "update", "count")
+_RARELY = ("reset", "reset")
+
+
+def _calls() -> st.SearchStrategy[Call]:
+    usual = [name for name in _ARGUMENTS if name not in _RARELY]
+    return st.sampled_from([*usual, *_OFTEN, *usual, *_OFTEN, *_RARELY]).flatmap(
+        lambda name: st.builds(Call, st.just(name), st.tuples(*_ARGUMENTS[name]))
+    )
+
+
+steps = st.builds(
+    Step, st.integers(0, 1), st.booleans(), st.lists(_calls(), min_size=1, max_size=4).map(tuple)
+)
+
+
+def take(store: Store, call: Call) -> Any:
+    """What the store answers, in a form that can be compared: nothing in it changes later."""
+    return answered(getattr(store, call.method)(*call.arguments))
+
+
+def answered(answer: Any) -> Any:
+    """An answer of a store, of which two can be compared."""
+    if isinstance(answer, Task):
+        return astuple(answer)
+    if isinstance(answer, Entry):
+        # Memory keeps credentials, and takes them out when an entry is shown.
+        return answer.redacted()
+    if isinstance(answer, (Iterator, list)):
+        return [answered(one) for one in answer]
+    if isinstance(answer, tuple):
+        return tuple(answered(one) for one in answer)
+    return answer
+
+
+async def in_one_turn(store: Store, calls: tuple[Call, ...]) -> list[Any]:
+    """The answers to all calls, of which each waits until what it wrote is durable, as the app does."""
+
+    async def one(call: Call) -> Any:
+        answer = take(store, call)
+        waiting = store.flushed()
+        if waiting is not None:
+            await waiting
+        return answer
+
+    return list(await asyncio.gather(*(one(call) for call in calls)))
+
+
+def kept(store: Store) -> dict[str, Any]:
+    """All that a store keeps under the names that are given most often."""
+    return {
+        "statistics": store.statistics(),
+        "namespaces": store.namespaces(),
+        "tasks": {name: answered(store.tasks(name)) for name in NAMESPACES},
+        "entries": answered(store.entries()),
+        "counters": {name: store.counts(name, list(ODD)) for name in (*NAMESPACES, EVERYBODY)},
+        "documents": {(name, odd): store.read(name, odd) for name in NAMESPACES for odd in DOCUMENTS},
+        "assets": {(name, odd): store.has_asset(name, odd) for name in NAMESPACES for odd in ODD},
+    }
