@@ -26,9 +26,7 @@ _DATABASES = 10_000
 _STARTS = 5  # somebody else may take the port first
 
 
-def server_program(
-    environment: Mapping[str, str], find: Callable[[str], str | None] = shutil.which
-) -> str:
+def server_program(environment: Mapping[str, str], find: Callable[[str], str | None] = shutil.which) -> str:
     """The program to run. Where there is none the test is skipped, but with CI=true it fails."""
     for name in _PROGRAMS:
         found = find(name)

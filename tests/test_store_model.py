@@ -54,7 +54,7 @@ class Reopen:
         return "Reopen"
 
 
-@settings(max_examples=800)
+@settings(max_examples=100)
 @given(
     story=st.lists(st.one_of(steps, steps, steps, st.just(Reopen())), max_size=30),
     max_tasks=st.sampled_from((None, None, 0, 1, 3)),

@@ -41,7 +41,6 @@ CREATE TABLE documents (
     namespace BLOB NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL,
     PRIMARY KEY (namespace, name)) WITHOUT ROWID;
 CREATE TABLE journal (n INTEGER PRIMARY KEY, namespace BLOB, bytes INTEGER NOT NULL, entry BLOB NOT NULL);
-CREATE INDEX journal_of_namespace ON journal (namespace);
 CREATE TABLE answers (
     operation BLOB NOT NULL, status INTEGER NOT NULL, fault BLOB NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (operation, status, fault)) WITHOUT ROWID;
