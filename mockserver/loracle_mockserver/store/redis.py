@@ -60,13 +60,14 @@ class RedisStore:
 
     def _claim(self) -> None:
         where = self._connection.where
-        schema, seed = map(int, self._run("claim", VERSION, self._seed))
-        if schema != VERSION:
+        claimed = self._run("claim", VERSION, self._seed)
+        schema, seed = (value.decode(errors="backslashreplace") for value in claimed)
+        if schema != str(VERSION):
             raise StoreError(
                 f"{where} has data of version {schema}, but this loracle knows version {VERSION}; "
                 "use another database"
             )
-        if seed != self._seed:
+        if seed != str(self._seed):
             raise StoreError(
                 f"{where} was used with seed {seed}, so its ids are not those of seed {self._seed}; "
                 f"use --seed {seed} or another database"

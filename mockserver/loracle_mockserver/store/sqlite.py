@@ -96,8 +96,6 @@ class SqliteStore:
 
     def poll(self, namespace: str, task_id: str) -> Task | None:
         """The task of this id, after counting that its state was asked for."""
-        if self.task(namespace, task_id) is None:
-            return None  # without taking the lock
         with self._writing:
             self._tasks.count_poll(namespace, task_id)
             return self._tasks.find(namespace, task_id)

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Awaitable
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -14,6 +15,9 @@ from loracle_mockserver.store.protocol import StoreError
 from loracle_mockserver.store.sqlite_file import BUSY_SECONDS
 
 __all__ = ["Pending", "Transactions"]
+
+# By thread and file: who has begun a transaction there.
+_begun: dict[tuple[int, str], Transactions] = {}
 
 
 class Pending(Protocol):
@@ -47,11 +51,19 @@ class Transactions:
         self.batch = Batch(self.flush)
         self.reading, self.writing = _Use(self, is_writing=False), _Use(self, is_writing=True)
         self._path, self._pending = path, pending
+        self._place = (0, "")
 
     def begin(self) -> None:
         """Begins a transaction where none is open."""
-        if not self.connection.in_transaction:
-            self.connection.execute("BEGIN IMMEDIATE")
+        if self.connection.in_transaction:
+            return
+        self._place = (threading.get_ident(), str(Path(self._path).absolute()))
+        holder = _begun.get(self._place)
+        if holder is not None:
+            # Another store of this thread and file; to wait for it would be to wait for ourselves.
+            holder.flush()
+        self.connection.execute("BEGIN IMMEDIATE")
+        _begun[self._place] = self
 
     def commit(self) -> None:
         """Ends the transaction with all that waits for its end."""
@@ -63,13 +75,18 @@ class Transactions:
                 self.connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise self.lost(error) from None
+        self._end()
+
+    def _end(self) -> None:
+        if _begun.get(self._place) is self:
+            del _begun[self._place]
         self._pending.forget()
 
     def lost(self, error: sqlite3.Error) -> StoreError:
         """Takes back all that was not committed; the error to raise."""
         with contextlib.suppress(sqlite3.Error):  # there may be nothing left to take back
             self.connection.rollback()
-        self._pending.forget()
+        self._end()
         why = str(error)
         if "locked" in why or "busy" in why:
             why = f"another process has held its lock for more than {BUSY_SECONDS:g} seconds"
