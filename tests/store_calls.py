@@ -14,15 +14,14 @@ from loracle_mockserver.journal import Entry
 from loracle_mockserver.store import Store
 from loracle_mockserver.tasks import Task
 
-__all__ = ["NAMESPACES", "OPERATIONS", "SEED", "Call", "Step", "answered", "entries", "kept", "steps", "take"]
+__all__ = ["SEED", "Call", "Reopen", "Step", "Story", "in_one_turn", "kept", "stories", "take"]
 
 SEED = 7
 OPERATIONS = ("createSubjectTraining", "createStyleTraining")
-NAMESPACES = ("000000000000", "0123456789ab", "ffffffffffff")
+NAMESPACES = ("0123456789ab", "ffffffffffff")
 EVERYBODY = ""
 # What separates, ends or numbers things somewhere in a store must do no harm in a name.
 ODD = ("", "a", "a\n", "a\nb", ":", "a:b", "\0", "a\0b", " 1 2 ", "0", "\ud800", "\udfff\ud800", "ä😀", "';")
-DOCUMENTS = ("settings", "a\0b", "\ud800")
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Reopen:
+    """Both close the store, and open it again."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """Steps, and the names that occur in them."""
+
+    names: tuple[str, ...]
+    steps: list[Step | Reopen]
+
+
+@dataclass(frozen=True)
 class Put:
     """Replaces a document by another one, or appends to it; None removes it."""
 
@@ -56,16 +68,10 @@ class Put:
         return (document or b"") + (self.value or b"") if self.appends else self.value
 
 
-namespaces = st.sampled_from(NAMESPACES)
-scopes = st.sampled_from((*NAMESPACES, EVERYBODY))
 # Lone surrogates come in percent-encoded paths.
-texts = st.sampled_from(ODD) | st.text(st.characters(codec=None, categories=None), max_size=3)
-documents = st.sampled_from(DOCUMENTS) | texts
+odd_texts = st.sampled_from(ODD) | st.text(st.characters(codec=None, categories=None), max_size=3)
 bodies = st.binary(max_size=20) | st.sampled_from((b"", b"\n", b"{}\n{}", b"\xff\0"))
 moments = st.sampled_from((0.0, 1704067200.0, 1704067200.1, 1e-9)) | st.floats(0, 4e9)
-ids = st.builds(
-    task_id, st.just(SEED), st.sampled_from(OPERATIONS), st.sampled_from(ODD), st.integers(0, 2)
-) | st.sampled_from(("", "none", "\ud800", "b299b567-531a-4745-b600-eca9591aae24"))
 states = st.sampled_from(("FAILED", "GONE", None))
 headers = st.lists(
     st.sampled_from(
@@ -87,9 +93,8 @@ def _entry(facts: tuple[Any, ...], body: bytes, cut: int) -> Entry:
     return Entry(*before, body, *after, len(body) + cut)
 
 
-entries = st.builds(
-    _entry,
-    st.tuples(
+def _entries(namespaces: st.SearchStrategy[str], texts: st.SearchStrategy[str]) -> st.SearchStrategy[Entry]:
+    facts = st.tuples(
         namespaces | st.none(),
         st.sampled_from(OPERATIONS) | st.none(),
         st.sampled_from(("POST", "GET", "\ud800")),
@@ -107,53 +112,65 @@ entries = st.builds(
         moments,
         moments,
         moments,
-    ),
-    bodies | st.just(b'{"name": "a-secret-key"}'),
-    st.sampled_from((0, 0, 5)),
-)
-_ARGUMENTS: dict[str, tuple[st.SearchStrategy[Any], ...]] = {
-    "create": (
-        namespaces,
-        st.just(SEED),
-        st.sampled_from(OPERATIONS),
-        texts,
-        moments,
-        bodies,
-        st.sampled_from((None, "failed")),
-    ),
-    "task": (namespaces, ids),
-    "poll": (namespaces, ids),
-    "force": (namespaces, ids, states),
-    "tasks": (namespaces,),
-    "owners": (ids,),
-    "expect_upload": (namespaces, texts, texts),
-    "receive_upload": (namespaces, texts, texts, st.integers(0, 2**53)),
-    "has_asset": (namespaces, texts),
-    "count": (scopes, st.lists(texts, max_size=3)),
-    "counts": (scopes, st.lists(texts, max_size=3)),
-    "read": (scopes, documents),
-    "update": (scopes, documents, st.builds(Put, bodies | st.none(), st.booleans())),
-    "append": (entries,),
-    "entries": (),
-    "statistics": (),
-    "namespaces": (),
-    "reset": (scopes | st.none(),),
-}
+    )
+    return st.builds(_entry, facts, bodies | st.just(b'{"name": "a-secret-key"}'), st.sampled_from((0, 0, 5)))
+
+
+def _arguments(names: list[str]) -> dict[str, tuple[st.SearchStrategy[Any], ...]]:
+    """What each method may be given in a story that knows these names."""
+    texts, namespaces = st.sampled_from(names), st.sampled_from(NAMESPACES)
+    scopes = st.sampled_from((*NAMESPACES, EVERYBODY))
+    ids = st.sampled_from(
+        [task_id(SEED, operation, name, n) for operation in OPERATIONS for name in names for n in range(2)]
+        + ["", "none", "\ud800"]
+    )
+    operations, faults = st.sampled_from(OPERATIONS), st.sampled_from((None, "failed"))
+    several = st.lists(texts, max_size=3)
+    return {
+        "create": (namespaces, st.just(SEED), operations, texts, moments, bodies, faults),
+        "task": (namespaces, ids),
+        "poll": (namespaces, ids),
+        "force": (namespaces, ids, states),
+        "tasks": (namespaces,),
+        "owners": (ids,),
+        "expect_upload": (namespaces, texts, texts),
+        "receive_upload": (namespaces, texts, texts, st.integers(0, 2**53)),
+        "has_asset": (namespaces, texts),
+        "count": (scopes, several),
+        "counts": (scopes, several),
+        "read": (scopes, texts),
+        "update": (scopes, texts, st.builds(Put, bodies | st.none(), st.booleans())),
+        "append": (_entries(namespaces, texts),),
+        "entries": (),
+        "statistics": (),
+        "namespaces": (),
+        "reset": (scopes | st.none(),),
+    }
+
+
 # What changes most comes most often.
 _OFTEN = ("create", "create", "append", "poll", "expect_upload", "receive_upload", "update", "count")
-_RARELY = ("reset", "reset")
 
 
-def _calls() -> st.SearchStrategy[Call]:
-    usual = [name for name in _ARGUMENTS if name not in _RARELY]
-    return st.sampled_from([*usual, *_OFTEN, *usual, *_OFTEN, *_RARELY]).flatmap(
-        lambda name: st.builds(Call, st.just(name), st.tuples(*_ARGUMENTS[name]))
-    )
+def _calls(names: list[str]) -> st.SearchStrategy[Call]:
+    arguments = _arguments(names)
+    made = {
+        name: st.builds(Call, st.just(name), st.tuples(*given) if given else st.just(()))
+        for name, given in arguments.items()
+    }
+    return st.sampled_from([*arguments, *_OFTEN]).flatmap(made.__getitem__)
 
 
-steps = st.builds(
-    Step, st.integers(0, 1), st.booleans(), st.lists(_calls(), min_size=1, max_size=4).map(tuple)
-)
+def stories(longest: int) -> st.SearchStrategy[Story]:
+    """What is done to a store, in which the same few names come again and again."""
+
+    def about(names: list[str]) -> st.SearchStrategy[Story]:
+        calls = st.lists(_calls(names), min_size=1, max_size=4).map(tuple)
+        steps = st.builds(Step, st.integers(0, 1), st.booleans(), calls)
+        told = st.lists(st.one_of(steps, steps, steps, st.just(Reopen())), max_size=longest)
+        return st.builds(Story, st.just(tuple(names)), told)
+
+    return st.lists(odd_texts, min_size=2, max_size=3, unique=True).flatmap(about)
 
 
 def take(store: Store, call: Call) -> Any:
@@ -188,14 +205,14 @@ async def in_one_turn(store: Store, calls: tuple[Call, ...]) -> list[Any]:
     return list(await asyncio.gather(*(one(call) for call in calls)))
 
 
-def kept(store: Store) -> dict[str, Any]:
-    """All that a store keeps under the names that are given most often."""
+def kept(store: Store, names: tuple[str, ...]) -> dict[str, Any]:
+    """All that a store keeps under these names."""
     return {
         "statistics": store.statistics(),
         "namespaces": store.namespaces(),
-        "tasks": {name: answered(store.tasks(name)) for name in NAMESPACES},
+        "tasks": {owner: answered(store.tasks(owner)) for owner in NAMESPACES},
         "entries": answered(store.entries()),
-        "counters": {name: store.counts(name, list(ODD)) for name in (*NAMESPACES, EVERYBODY)},
-        "documents": {(name, odd): store.read(name, odd) for name in NAMESPACES for odd in DOCUMENTS},
-        "assets": {(name, odd): store.has_asset(name, odd) for name in NAMESPACES for odd in ODD},
+        "counters": {owner: store.counts(owner, list(names)) for owner in (*NAMESPACES, EVERYBODY)},
+        "documents": {(owner, name): store.read(owner, name) for owner in NAMESPACES for name in names},
+        "assets": {(owner, name): store.has_asset(owner, name) for owner in NAMESPACES for name in names},
     }

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer
-from store_calls import SEED, Step, in_one_turn, kept, steps, take
+from store_calls import SEED, Reopen, Story, in_one_turn, kept, stories, take
 
 from loracle_mockserver.store import MemoryStore, Store, limits, open_store
 
@@ -49,21 +49,7 @@ def opened_twice(url: str, max_tasks: int | None) -> Iterator[Callable[[], list[
             store.close()
 
 
-class Reopen:
-    def __repr__(self) -> str:
-        return "Reopen"
-
-
-@settings(max_examples=100)
-@given(
-    story=st.lists(st.one_of(steps, steps, steps, st.just(Reopen())), max_size=30),
-    max_tasks=st.sampled_from((None, None, 0, 1, 3)),
-    most_entries=st.sampled_from((10_000, 4)),
-    most_bytes=st.sampled_from((10_000_000, 60)),
-)
-def check(
-    places: Places, *, story: list[Step | Reopen], max_tasks: int | None, most_entries: int, most_bytes: int
-) -> None:
+def check(places: Places, story: Story, *, max_tasks: int | None, most_entries: int, most_bytes: int) -> None:
     model = MemoryStore(max_tasks)
     caps = {"MAX_ENTRIES": most_entries, "MAX_ENTRY_BYTES": most_bytes}
     with (
@@ -72,7 +58,7 @@ def check(
         opened_twice(places(), max_tasks) as reopened,
     ):
         stores = reopened()
-        for step in story:
+        for step in story.steps:
             note(repr(step))
             if isinstance(step, Reopen):
                 stores = reopened()
@@ -88,8 +74,24 @@ def check(
                 assert store.statistics() == model.statistics()
         # Whoever asks, of the two who have it open.
         for store in stores:
-            assert kept(store) == kept(model)
+            assert kept(store, story.names) == kept(model, story.names)
+
+
+def checked(examples: int, longest: int) -> Callable[[Places], None]:
+    return settings(max_examples=examples)(
+        given(
+            story=stories(longest),
+            max_tasks=st.sampled_from((None, None, 0, 1, 3)),
+            most_entries=st.sampled_from((10_000, 4)),
+            most_bytes=st.sampled_from((10_000_000, 60)),
+        )(check)
+    )
 
 
 def test_it_answers_as_memory_does(places: Places) -> None:
-    check(places)
+    checked(examples=80, longest=20)(places)
+
+
+@pytest.mark.long
+def test_it_answers_as_memory_does_in_longer_stories(places: Places) -> None:
+    checked(examples=2_000, longest=60)(places)
