@@ -50,10 +50,19 @@ class Reopen:
 
 
 @dataclass(frozen=True)
-class Story:
-    """Steps, and the names that occur in them."""
+class Vocabulary:
+    """The words of a story: few, so that they meet again."""
 
+    namespaces: tuple[str, ...]
+    operations: tuple[str, ...]
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Story:
+    """Steps, and the words that occur in them."""
+
+    words: Vocabulary
     steps: list[Step | Reopen]
 
 
@@ -116,61 +125,78 @@ def _entries(namespaces: st.SearchStrategy[str], texts: st.SearchStrategy[str]) 
     return st.builds(_entry, facts, bodies | st.just(b'{"name": "a-secret-key"}'), st.sampled_from((0, 0, 5)))
 
 
-def _arguments(names: list[str]) -> dict[str, tuple[st.SearchStrategy[Any], ...]]:
-    """What each method may be given in a story that knows these names."""
-    texts, namespaces = st.sampled_from(names), st.sampled_from(NAMESPACES)
-    scopes = st.sampled_from((*NAMESPACES, EVERYBODY))
+def _topics(story: Vocabulary) -> dict[str, dict[str, tuple[st.SearchStrategy[Any], ...]]]:
+    """The methods by what they are about, with what each may be given in a story of these words."""
+    texts, namespaces = st.sampled_from(story.names), st.sampled_from(story.namespaces)
+    scopes = st.sampled_from((*story.namespaces, EVERYBODY))
     ids = st.sampled_from(
-        [task_id(SEED, operation, name, n) for operation in OPERATIONS for name in names for n in range(2)]
-        + ["", "none", "\ud800"]
+        [
+            task_id(SEED, operation, name, n)
+            for operation in story.operations
+            for name in story.names
+            for n in (0, 1)
+        ]
+        + ["\ud800"]
     )
-    operations, faults = st.sampled_from(OPERATIONS), st.sampled_from((None, "failed"))
+    operations, faults = st.sampled_from(story.operations), st.sampled_from((None, "failed"))
     several = st.lists(texts, max_size=3)
+    everything = {"statistics": (), "namespaces": (), "reset": (scopes | st.none(),)}
     return {
-        "create": (namespaces, st.just(SEED), operations, texts, moments, bodies, faults),
-        "task": (namespaces, ids),
-        "poll": (namespaces, ids),
-        "force": (namespaces, ids, states),
-        "tasks": (namespaces,),
-        "owners": (ids,),
-        "expect_upload": (namespaces, texts, texts),
-        "receive_upload": (namespaces, texts, texts, st.integers(0, 2**53)),
-        "has_asset": (namespaces, texts),
-        "count": (scopes, several),
-        "counts": (scopes, several),
-        "read": (scopes, texts),
-        "update": (scopes, texts, st.builds(Put, bodies | st.none(), st.booleans())),
-        "append": (_entries(namespaces, texts),),
-        "entries": (),
-        "statistics": (),
-        "namespaces": (),
-        "reset": (scopes | st.none(),),
+        "tasks": {
+            "create": (namespaces, st.just(SEED), operations, texts, moments, bodies, faults),
+            "poll": (namespaces, ids),
+            "task": (namespaces, ids),
+            "force": (namespaces, ids, states),
+            "tasks": (namespaces,),
+            "owners": (ids,),
+            **everything,
+        },
+        "uploads": {
+            "expect_upload": (namespaces, texts, texts),
+            "receive_upload": (namespaces, texts, texts, st.integers(0, 2**53)),
+            "has_asset": (namespaces, texts),
+            **everything,
+        },
+        "counters": {"count": (scopes, several), "counts": (scopes, several), **everything},
+        "documents": {
+            "read": (scopes, texts),
+            "update": (scopes, texts, st.builds(Put, bodies | st.none(), st.booleans())),
+            **everything,
+        },
+        "journal": {"append": (_entries(namespaces, texts),), "entries": (), **everything},
     }
 
 
-# What changes most comes most often.
-_OFTEN = ("create", "create", "append", "poll", "expect_upload", "receive_upload", "update", "count")
+def _calls(story: Vocabulary) -> st.SearchStrategy[list[Call]]:
+    """Some calls about one topic, the first method of which is called most often."""
 
+    def about(methods: dict[str, tuple[st.SearchStrategy[Any], ...]]) -> st.SearchStrategy[list[Call]]:
+        made = {
+            name: st.builds(Call, st.just(name), st.tuples(*given) if given else st.just(()))
+            for name, given in methods.items()
+        }
+        names = [*made, *list(made)[:2]]
+        return st.lists(st.sampled_from(names).flatmap(made.__getitem__), min_size=1, max_size=6)
 
-def _calls(names: list[str]) -> st.SearchStrategy[Call]:
-    arguments = _arguments(names)
-    made = {
-        name: st.builds(Call, st.just(name), st.tuples(*given) if given else st.just(()))
-        for name, given in arguments.items()
-    }
-    return st.sampled_from([*arguments, *_OFTEN]).flatmap(made.__getitem__)
+    return st.one_of([about(methods) for methods in _topics(story).values()])
 
 
 def stories(longest: int) -> st.SearchStrategy[Story]:
-    """What is done to a store, in which the same few names come again and again."""
+    """What is done to a store, in which the same few words come again and again."""
 
-    def about(names: list[str]) -> st.SearchStrategy[Story]:
-        calls = st.lists(_calls(names), min_size=1, max_size=4).map(tuple)
-        steps = st.builds(Step, st.integers(0, 1), st.booleans(), calls)
-        told = st.lists(st.one_of(steps, steps, steps, st.just(Reopen())), max_size=longest)
-        return st.builds(Story, st.just(tuple(names)), told)
+    def told(words: Vocabulary) -> st.SearchStrategy[Story]:
+        steps = st.builds(Step, st.integers(0, 1), st.booleans(), _calls(words).map(tuple))
+        return st.builds(
+            Story,
+            st.just(words),
+            st.lists(st.one_of(steps, steps, steps, st.just(Reopen())), max_size=longest),
+        )
 
-    return st.lists(odd_texts, min_size=2, max_size=3, unique=True).flatmap(about)
+    def some(*words: str) -> st.SearchStrategy[tuple[str, ...]]:
+        return st.sampled_from([words, *((word,) for word in words)])
+
+    names = st.lists(odd_texts, min_size=1, max_size=2, unique=True).map(tuple)
+    return st.builds(Vocabulary, some(*NAMESPACES), some(*OPERATIONS), names).flatmap(told)
 
 
 def take(store: Store, call: Call) -> Any:

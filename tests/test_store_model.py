@@ -74,7 +74,7 @@ def check(places: Places, story: Story, *, max_tasks: int | None, most_entries: 
                 assert store.statistics() == model.statistics()
         # Whoever asks, of the two who have it open.
         for store in stores:
-            assert kept(store, story.names) == kept(model, story.names)
+            assert kept(store, story.words.names) == kept(model, story.words.names)
 
 
 def checked(examples: int, longest: int) -> Callable[[Places], None]:
