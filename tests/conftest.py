@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 from live import RunningMock, running_mock
+from redis_server import RedisServer, private_redis
 
 # The same cases on every run and machine, and no limit on how slow a machine may be.
 settings.register_profile(
@@ -29,3 +30,10 @@ def strict_mock() -> Iterator[RunningMock]:
 def lenient_mock() -> Iterator[RunningMock]:
     with running_mock("--profile", "lenient") as mock:
         yield mock
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One that all tests of a process share; who stops it takes one of its own."""
+    with private_redis() as server:
+        yield server

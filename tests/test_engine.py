@@ -16,7 +16,7 @@ from loracle_mockserver.control import Control
 from loracle_mockserver.engine import Engine
 from loracle_mockserver.journal import describe
 from loracle_mockserver.message import Reply, Request
-from loracle_mockserver.store import memory
+from loracle_mockserver.store import limits, memory
 
 SUBJECT = "/v3/training/subject"
 JSON = (b"content-type", b"application/json")
@@ -223,7 +223,7 @@ def test_lenient_takes_what_strict_refuses_and_records_it() -> None:
 
 
 def test_the_memory_is_bounded_and_says_what_it_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_NAMESPACES", 3)
+    monkeypatch.setattr(limits, "MAX_NAMESPACES", 3)
     engine = Engine(store=memory.MemoryStore(max_tasks=5))
     ids = [json.loads(create(engine, f"n{n}").body)["task_id"] for n in range(8)]
     listed = [task["task_id"] for task in get(engine, "/v3/training")[1]["tasks"]]
@@ -243,7 +243,7 @@ def test_the_memory_is_bounded_and_says_what_it_dropped(monkeypatch: pytest.Monk
 
 
 def test_large_bodies_fill_the_memory_no_more_than_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_BYTES", 20_000)
+    monkeypatch.setattr(limits, "MAX_TASK_BYTES", 20_000)
     engine = Engine()
     for n in range(30):
         assert create(engine, "x" * 200 + str(n), key=f"key{n % 2}").status == 200

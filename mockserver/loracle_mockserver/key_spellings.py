@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["SHORTEST", "beginning", "end_of", "whole"]
+__all__ = ["SEARCHED", "SHORTEST", "beginning", "end_of", "whole"]
 
 # Below this a text is no secret, and its removal would leave nothing readable.
 SHORTEST = 4
 # A shorter one goes only where it stands alone: a test's key may be the beginning of its task's name.
 _LONG = 8
 # So many parts are looked for at once; how far a longer key goes on is seen where they are found.
-_SEARCHED = 32
+SEARCHED = 32
 # Backslashes belong together with the quotation mark behind them: escaping changes how many there are.
 _PARTS = re.compile(r"\\*[\"'/]|\\+|.", re.DOTALL)
 # What is left of the next character where the text was cut in the middle of how it is spelled.
@@ -26,7 +26,7 @@ _WORD = rb"[0-9A-Za-z_-]"
 
 def whole(key: str) -> bytes:
     """A pattern for the key, or for the beginning of a long one."""
-    pattern = b"".join(map(_spelled, _PARTS.findall(key)[:_SEARCHED]))
+    pattern = b"".join(map(_spelled, _PARTS.findall(key)[:SEARCHED]))
     return pattern if len(key) >= _LONG else rb"(?<!%b)%b(?!%b)" % (_WORD, pattern, _WORD)
 
 
@@ -49,7 +49,7 @@ def end_of(key: str, text: bytes, start: int) -> int:
 
 def beginning(key: str) -> bytes:
     """A pattern for the first characters of the key, at least SHORTEST, as many as there are."""
-    first, parts = b"", _PARTS.findall(key)[:_SEARCHED]
+    first, parts = b"", _PARTS.findall(key)[:SEARCHED]
     length = 0
     while length < SHORTEST and parts:
         part = parts.pop(0)

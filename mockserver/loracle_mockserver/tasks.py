@@ -12,8 +12,9 @@ class Task:
     """One training. Where it stands follows from these facts and the clock: see life_cycle.py.
 
     `created_at` is a moment of the virtual clock in Unix seconds, `body` holds the bytes of the
-    request as they came, `fault` is the task fault that the training was started with, `polls` counts
-    how often its state was asked for, and `forced` is the state that somebody put it into.
+    request as they came (without the client's key, where the store can be read by others), `fault` is
+    the task fault that the training was started with, `polls` counts how often its state was asked for,
+    and `forced` is the state that somebody put it into.
     """
 
     id: str

@@ -40,6 +40,10 @@ class Batch:
             self._end()
         except StoreError as error:
             self.settle(error)
+        except BaseException as error:
+            # A mistake of ours; who waits must not wait for ever.
+            self.settle(StoreError(f"the store has failed: {type(error).__name__}"))
+            raise
 
     def wait(self) -> Awaitable[None] | None:
         """To be awaited for the end of the batch; None where it had to be ended at once.

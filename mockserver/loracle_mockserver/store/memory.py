@@ -7,16 +7,11 @@ from collections.abc import Callable, Iterator
 
 from loracle_contracts import task_id
 from loracle_mockserver.journal import Entry
+from loracle_mockserver.store import limits
 from loracle_mockserver.store.protocol import Statistics
 from loracle_mockserver.tasks import Task
 
 __all__ = ["MemoryStore"]
-
-MAX_TASKS = 10_000
-MAX_BYTES = 64 * 1024 * 1024  # of the bodies that are kept with the tasks; as much again for the journal
-MAX_NAMESPACES = 1_000
-MAX_UPLOADS = 10_000
-MAX_ENTRIES = 10_000
 
 
 class _Namespace:
@@ -38,7 +33,7 @@ class MemoryStore:
     is_shared = False
 
     def __init__(self, max_tasks: int | None = None) -> None:
-        self._max_tasks = MAX_TASKS if max_tasks is None else max_tasks
+        self._max_tasks = limits.MAX_TASKS if max_tasks is None else max_tasks
         self._clear()
 
     def _clear(self) -> None:
@@ -58,7 +53,7 @@ class MemoryStore:
             if not name:
                 return self._everyone
             found = self._namespaces[name] = _Namespace()
-            if len(self._namespaces) > MAX_NAMESPACES:
+            if len(self._namespaces) > limits.MAX_NAMESPACES:
                 self._forget(next(iter(self._namespaces)))
                 self._dropped_namespaces += 1
         return found
@@ -94,7 +89,7 @@ class MemoryStore:
         self._order.append((kept, task))
         self._tasks += 1
         self._bytes += len(body)
-        while self._tasks > self._max_tasks or self._bytes > MAX_BYTES:
+        while self._tasks > self._max_tasks or self._bytes > limits.MAX_TASK_BYTES:
             self._drop_oldest()
         if len(self._order) > 2 * max(self._max_tasks, 1):
             self._order = deque(entry for entry in self._order if entry[1].id in entry[0].tasks)
@@ -147,13 +142,14 @@ class MemoryStore:
         """Notes that the file of this name may be uploaded as the asset of this id."""
         uploads = self._namespace(namespace).uploads
         uploads[asset] = (file, None)
-        if len(uploads) > MAX_UPLOADS:
+        if len(uploads) > limits.MAX_UPLOADS:
             uploads.popitem(last=False)
 
     def receive_upload(self, namespace: str, asset: str, file: str, size: int) -> bool:
         """Notes that the file came, with `size` bytes; False where nobody expected it."""
         kept = self._namespaces.get(namespace)
-        if kept is None or kept.uploads.get(asset, (None,))[0] != file:
+        expected = kept.uploads.get(asset) if kept else None
+        if kept is None or expected is None or expected[0] != file:
             return False
         kept.uploads[asset] = (file, size)
         return True
@@ -202,7 +198,7 @@ class MemoryStore:
         journal = self._journal
         journal.append((self._total, entry))
         self._journal_bytes += len(entry[6]) + len(entry[10])
-        while len(journal) > MAX_ENTRIES or self._journal_bytes > MAX_BYTES:
+        while len(journal) > limits.MAX_ENTRIES or self._journal_bytes > limits.MAX_ENTRY_BYTES:
             _, oldest = journal.popleft()
             self._journal_bytes -= len(oldest[6]) + len(oldest[10])
             self._dropped_entries += 1
@@ -236,6 +232,8 @@ class MemoryStore:
         if namespace is None:
             self._clear()
             return
+        if not namespace:
+            self._everyone = _Namespace()
         self._forget(namespace)
         self._journal = deque(kept for kept in self._journal if kept[1].namespace != namespace)
         self._journal_bytes = sum(len(entry.body) + len(entry.reply_body) for _, entry in self._journal)

@@ -136,7 +136,7 @@ class Store(Protocol):
         ...
 
     def reset(self, namespace: str | None) -> None:
-        """Forgets one namespace, or everything."""
+        """Forgets one namespace (the empty one: what is of all keys), or everything."""
         ...
 
     def flush(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -10,8 +11,8 @@ import orjson
 
 from loracle_contracts import task_id
 from loracle_mockserver.journal import Entry
+from loracle_mockserver.store import limits
 from loracle_mockserver.store.batch import Batch
-from loracle_mockserver.store.memory import MAX_BYTES, MAX_ENTRIES
 from loracle_mockserver.store.protocol import Statistics, StoreError
 from loracle_mockserver.store.record import decode_entry, decode_text, encode_entry, encode_text
 from loracle_mockserver.store.redis_connection import RedisConnection
@@ -44,8 +45,9 @@ class RedisStore:
         self._seed, self._max_tasks = seed, max_tasks
         self._connection = RedisConnection(url)
         self._next: dict[tuple[str, str, str], int] = {}
-        self._waiting: list[bytes] = []
-        self._waiting_bytes = 0
+        self._wait_for_more()
+        # What was read in this turn of the event loop.
+        self._documents: dict[tuple[str, str], tuple[bytes | None, bytes | None]] = {}
         self._batch = Batch(self.flush)
         # The control API of a fixture works from another thread.
         self._lock = threading.RLock()
@@ -58,13 +60,14 @@ class RedisStore:
 
     def _claim(self) -> None:
         where = self._connection.where
-        schema, seed = map(int, self._run("claim", VERSION, self._seed))
-        if schema != VERSION:
+        claimed = self._run("claim", VERSION, self._seed)
+        schema, seed = (value.decode(errors="backslashreplace") for value in claimed)
+        if schema != str(VERSION):
             raise StoreError(
                 f"{where} has data of version {schema}, but this loracle knows version {VERSION}; "
                 "use another database"
             )
-        if seed != self._seed:
+        if seed != str(self._seed):
             raise StoreError(
                 f"{where} was used with seed {seed}, so its ids are not those of seed {self._seed}; "
                 f"use --seed {seed} or another database"
@@ -163,15 +166,25 @@ class RedisStore:
         return [int(count) for count in counts]
 
     def read(self, namespace: str, name: str) -> tuple[bytes | None, bytes | None]:
-        """The document of this name in a namespace, and the one in the namespace "" (of all keys)."""
-        own, everyone = self._run("read", encode_text(namespace), encode_text(name))
-        return own, everyone
+        """The document of this name in a namespace, and the one in the namespace "" (of all keys).
+
+        In an event loop they are read once for each turn.
+        """
+        with self._lock:
+            known = self._documents.get((namespace, name))
+            if known is None:
+                own, everyone = self._run("read", encode_text(namespace), encode_text(name))
+                known = own, everyone
+                if self._batch.schedule():
+                    self._documents[namespace, name] = known
+            return known
 
     def update(
         self, namespace: str, name: str, change: Callable[[bytes | None], bytes | None]
     ) -> bytes | None:
         """Replaces a document by what `change` makes of it (None removes it), and answers that."""
         key = (encode_text(namespace), encode_text(name))
+        self._documents.clear()
         for _ in range(_MOST_TRIES):
             known = self._run("document", *key)
             new = change(known)
@@ -185,18 +198,28 @@ class RedisStore:
         """Adds an entry to the journal, without its credentials."""
         size = len(entry.body) + len(entry.reply_body)
         owner = b"" if entry.namespace is None else b"of " + encode_text(entry.namespace)
-        answer = orjson.dumps([entry.operation or "", entry.status, entry.fault or ""])
+        answer = (entry.operation or "", entry.status, entry.fault or "")
         record = encode_entry(entry)
         with self._lock:
-            self._waiting += (b"%d %b" % (size, owner), answer, record)
+            self._waiting += (b"%d %b" % (size, owner), record)
+            self._waiting_size += size
             self._waiting_bytes += len(record)
-            if len(self._waiting) >= 3 * _MAX_WAITING or self._waiting_bytes >= _MAX_WAITING_BYTES:
+            self._answers[answer] += 1
+            if len(self._waiting) >= 2 * _MAX_WAITING or self._waiting_bytes >= _MAX_WAITING_BYTES:
                 self.flush()
 
     def _send(self) -> None:
-        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        waiting, size, answers = self._waiting, self._waiting_size, self._answers
         if waiting:
-            self._run("append", MAX_ENTRIES, MAX_BYTES, *waiting)
+            self._wait_for_more()
+            counted = [word for answer, count in answers.items() for word in (orjson.dumps(answer), count)]
+            caps = (limits.MAX_ENTRIES, limits.MAX_ENTRY_BYTES)
+            self._run("append", *caps, len(waiting) // 2, size, *waiting, *counted)
+
+    def _wait_for_more(self) -> None:
+        self._waiting: list[bytes] = []
+        self._waiting_size = self._waiting_bytes = 0
+        self._answers: Counter[tuple[str, int, str]] = Counter()
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         """The entries that are still there with their numbers, oldest first."""
@@ -215,8 +238,8 @@ class RedisStore:
     def statistics(self) -> Statistics:
         """How much is kept, and how much was dropped since the start or the last reset."""
         self.flush()
-        totals, namespaces, answers = self._run("statistics")
-        tasks, tasks_dropped, requests, requests_dropped = (int(total or 0) for total in totals)
+        totals, tasks, namespaces, answers = self._run("statistics")
+        tasks_dropped, requests, requests_dropped = (int(total or 0) for total in totals)
         counted = {}
         for answer, count in zip(answers[::2], answers[1::2], strict=True):
             operation, status, fault = orjson.loads(answer)
@@ -237,6 +260,7 @@ class RedisStore:
     def reset(self, namespace: str | None) -> None:
         """Forgets one namespace, or everything; only keys of ours are deleted."""
         self.flush()
+        self._documents.clear()
         if namespace is None:
             self._run("reset_all")
         else:
@@ -245,6 +269,7 @@ class RedisStore:
     def flush(self) -> None:
         """Sends what waits."""
         with self._lock:
+            self._documents.clear()
             try:
                 self._send()
             except StoreError as error:

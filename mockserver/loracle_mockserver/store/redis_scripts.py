@@ -7,7 +7,7 @@ The keys, all under one prefix; NS is a namespace, and stands last, so that no t
     order               all tasks by age (ID NS)        answers          by operation, status, fault
     journal             number -> entry                 entries          NUMBER SIZE NS by number
     tasks:NS            id -> record                    order:NS         ids by age
-    polls:NS forced:NS  id -> ...                       created:NS kept:NS   operation and name -> count
+    polls:NS forced:NS  id -> ...                       created:NS dropped:NS   operation and name -> count
     files:NS sizes:NS   asset -> ...                    counters:NS documents:NS  name -> ...
 """
 
@@ -20,7 +20,7 @@ VERSION = 1
 
 _SHARED = """
 local call = redis.call
-local OF_NAMESPACE = {'tasks', 'order', 'polls', 'forced', 'created', 'kept', 'files', 'sizes',
+local OF_NAMESPACE = {'tasks', 'order', 'polls', 'forced', 'created', 'dropped', 'files', 'sizes',
                       'counters', 'documents'}
 local function key(kind, ns) return P .. kind .. ':' .. ns end
 local function note(ns)
@@ -46,22 +46,23 @@ return call('HMGET', P .. 'about', 'schema', 'seed')
     # the next number has none among them, that number
     "create": """
 local ns, field, cap, first = ARGV[1], ARGV[3], tonumber(ARGV[5]), tonumber(ARGV[6])
-call('HSETNX', P .. 'about', 'seed', ARGV[2])
-if call('HGET', P .. 'about', 'seed') ~= ARGV[2] then
-  return redis.error_reply('OTHERSEED the store belongs to another seed by now')
+local seed = call('HGET', P .. 'about', 'seed')
+if seed ~= ARGV[2] then
+  if seed then return redis.error_reply('OTHERSEED the store belongs to another seed by now') end
+  call('HSET', P .. 'about', 'seed', ARGV[2])
 end
-local n = tonumber(call('HGET', key('created', ns), field) or '0')
+local n = call('HINCRBY', key('created', ns), field, 1) - 1
 local id = n >= first and ARGV[7 + n - first]
-if not id then return n end
-note(ns)
-call('HINCRBY', key('created', ns), field, 1)
-call('HINCRBY', key('kept', ns), field, 1)
+if not id then
+  if call('HINCRBY', key('created', ns), field, -1) == 0 then call('HDEL', key('created', ns), field) end
+  return n
+end
+if n == 0 then note(ns) end
 local place = call('INCR', P .. 'sequence')
 call('HSET', key('tasks', ns), id, ARGV[4])
 call('ZADD', key('order', ns), place, id)
 call('ZADD', P .. 'order', place, id .. ns)
-local tasks = call('HINCRBY', P .. 'totals', 'tasks', 1)
-while cap and tasks > cap do
+while cap and call('ZCARD', P .. 'order') > cap do
   local oldest = call('ZPOPMIN', P .. 'order')[1]
   local gone, owner = string.sub(oldest, 1, 36), string.sub(oldest, 37)
   local record = call('HGET', key('tasks', owner), gone)
@@ -69,11 +70,11 @@ while cap and tasks > cap do
   local name = string.sub(record, start, start + length - 1)
   for _, kind in ipairs({'tasks', 'polls', 'forced'}) do call('HDEL', key(kind, owner), gone) end
   call('ZREM', key('order', owner), gone)
-  if call('HINCRBY', key('kept', owner), name, -1) == 0 then
-    call('HDEL', key('kept', owner), name)
+  local dropped = call('HINCRBY', key('dropped', owner), name, 1)
+  if dropped == tonumber(call('HGET', key('created', owner), name)) then
+    call('HDEL', key('dropped', owner), name)
     call('HDEL', key('created', owner), name)
   end
-  tasks = call('HINCRBY', P .. 'totals', 'tasks', -1)
   call('HINCRBY', P .. 'totals', 'tasks_dropped', 1)
 end
 return id
@@ -151,21 +152,24 @@ if ARGV[5] == '1' then call('HSET', key('documents', ARGV[1]), ARGV[2], ARGV[6])
 else call('HDEL', key('documents', ARGV[1]), ARGV[2]) end
 return 1
 """,
-    # most entries, most bytes, then for each entry: 'SIZE NS', its answer, the entry
+    # most entries, most bytes, how many come, their bytes; for each entry 'SIZE NS' and the entry; then
+    # for each answer it and how often it was given
     "append": """
-local totals = P .. 'totals'
-for i = 3, #ARGV, 3 do
-  local n = call('HINCRBY', totals, 'requests', 1)
-  call('HINCRBY', totals, 'entry_bytes', (string.match(ARGV[i], '^%d+')))
-  call('HSET', P .. 'journal', n, ARGV[i + 2])
-  call('ZADD', P .. 'entries', n, n .. ' ' .. ARGV[i])
-  call('HINCRBY', P .. 'answers', ARGV[i + 1], 1)
+local totals, come = P .. 'totals', tonumber(ARGV[3])
+local n, entries, places = call('HINCRBY', totals, 'requests', come) - come, {}, {}
+for i = 1, come do
+  local at = 3 + 2 * i
+  entries[2 * i - 1], entries[2 * i] = n + i, ARGV[at + 1]
+  places[2 * i - 1], places[2 * i] = n + i, n + i .. ' ' .. ARGV[at]
 end
-while call('ZCARD', P .. 'entries') > tonumber(ARGV[1])
-    or tonumber(call('HGET', totals, 'entry_bytes')) > tonumber(ARGV[2]) do
-  local n, size = string.match(call('ZPOPMIN', P .. 'entries')[1], '^(%d+) (%d+)')
-  call('HDEL', P .. 'journal', n)
-  call('HINCRBY', totals, 'entry_bytes', '-' .. size)
+call('HSET', P .. 'journal', unpack(entries))
+call('ZADD', P .. 'entries', unpack(places))
+for i = 5 + 2 * come, #ARGV, 2 do call('HINCRBY', P .. 'answers', ARGV[i], ARGV[i + 1]) end
+local kept, size = call('ZCARD', P .. 'entries'), call('HINCRBY', totals, 'entry_bytes', ARGV[4])
+while kept > tonumber(ARGV[1]) or size > tonumber(ARGV[2]) do
+  local oldest, freed = string.match(call('ZPOPMIN', P .. 'entries')[1], '^(%d+) (%d+)')
+  call('HDEL', P .. 'journal', oldest)
+  kept, size = kept - 1, call('HINCRBY', totals, 'entry_bytes', '-' .. freed)
   call('HINCRBY', totals, 'requests_dropped', 1)
 end
 return 1
@@ -180,8 +184,8 @@ end
 return found
 """,
     "statistics": """
-return {call('HMGET', P .. 'totals', 'tasks', 'tasks_dropped', 'requests', 'requests_dropped'),
-        call('ZCARD', P .. 'namespaces'), call('HGETALL', P .. 'answers')}
+return {call('HMGET', P .. 'totals', 'tasks_dropped', 'requests', 'requests_dropped'),
+        call('ZCARD', P .. 'order'), call('ZCARD', P .. 'namespaces'), call('HGETALL', P .. 'answers')}
 """,
     "namespaces": "return call('ZRANGE', P .. 'namespaces', 0, -1)",
     "reset_all": """
@@ -200,7 +204,6 @@ return 1
 local ns, totals = ARGV[1], P .. 'totals'
 for _, id in ipairs(call('ZRANGE', key('order', ns), 0, -1)) do
   call('ZREM', P .. 'order', id .. ns)
-  call('HINCRBY', totals, 'tasks', -1)
 end
 for _, kind in ipairs(OF_NAMESPACE) do call('UNLINK', key(kind, ns)) end
 call('ZREM', P .. 'namespaces', ns)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from loracle_mockserver.store.protocol import StoreError
+from loracle_mockserver.store.record import encode_text
 
 __all__ = ["BUSY_SECONDS", "open_file"]
 
@@ -41,7 +42,6 @@ CREATE TABLE documents (
     namespace BLOB NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL,
     PRIMARY KEY (namespace, name)) WITHOUT ROWID;
 CREATE TABLE journal (n INTEGER PRIMARY KEY, namespace BLOB, bytes INTEGER NOT NULL, entry BLOB NOT NULL);
-CREATE INDEX journal_of_namespace ON journal (namespace);
 CREATE TABLE answers (
     operation BLOB NOT NULL, status INTEGER NOT NULL, fault BLOB NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (operation, status, fault)) WITHOUT ROWID;
@@ -55,9 +55,12 @@ def open_file(path: str, seed: int) -> sqlite3.Connection:
     """
     if not path or path == ":memory:":
         raise StoreError("a store in SQLite needs the path of a file, as in sqlite:mock.db")
+    place = Path(path)
     try:
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            raise StoreError(f"{path} cannot be opened: it is no regular file")
         connection = sqlite3.connect(
-            Path(path).absolute(), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            place.absolute(), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
     except (sqlite3.Error, OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be opened: {_why(path, error)}") from None
@@ -72,8 +75,8 @@ def open_file(path: str, seed: int) -> sqlite3.Connection:
 
 
 def _why(path: str, error: Exception) -> str:
-    if not isinstance(error, sqlite3.Error):
-        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
     if "unable to open" not in str(error):
         return str(error)
     parent = Path(path).absolute().parent
@@ -93,12 +96,15 @@ def _prepare(connection: sqlite3.Connection, path: str, seed: int) -> None:
     if _check_owner(connection, path):
         for statement in _TABLES.split(";\n"):
             connection.execute(statement)
-        connection.execute("INSERT INTO totals VALUES (?, 0, 0, 0, 0, 0, 0)", (b"%d" % seed,))
+        connection.execute("INSERT INTO totals VALUES (?, 0, 0, 0, 0, 0, 0)", (encode_text(str(seed)),))
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {_VERSION}")
     connection.execute("COMMIT")
-    known = int(connection.execute("SELECT seed FROM totals").fetchone()[0])
-    if known != seed:
+    row = connection.execute("SELECT seed FROM totals").fetchone()
+    if row is None:
+        raise StoreError(f"{path} is damaged: it does not say which seed it is of; use another file")
+    known = bytes(row[0]).decode(errors="backslashreplace")
+    if known != str(seed):
         raise StoreError(
             f"{path} was made with seed {known}, so its ids are not those of seed {seed}; "
             f"use --seed {known} or another file"

@@ -6,14 +6,13 @@ import sqlite3
 from collections import Counter
 
 from loracle_mockserver.journal import Entry
-from loracle_mockserver.store.memory import MAX_BYTES, MAX_ENTRIES
+from loracle_mockserver.store import limits
 from loracle_mockserver.store.record import encode_entry, encode_text
 
 __all__ = ["SqliteJournal"]
 
 # Entries that may wait; only who writes without ever flushing gets there.
 _MAX_WAITING = 1_000
-_STEP = 100
 
 
 class SqliteJournal:
@@ -55,7 +54,8 @@ class SqliteJournal:
             [(n, *values) for n, values in enumerate(waiting, requests + 1)],
         )
         connection.executemany(
-            "INSERT INTO answers VALUES (?, ?, ?, ?4) ON CONFLICT DO UPDATE SET count = count + ?4",
+            "INSERT INTO answers VALUES (?, ?, ?, ?4) "
+            "ON CONFLICT (operation, status, fault) DO UPDATE SET count = count + ?4",
             [(*answer, count) for answer, count in self._answers.items()],
         )
         size += sum(waited[1] for waited in waiting)
@@ -70,14 +70,12 @@ class SqliteJournal:
     def _drop_oldest(self, entries: int, size: int) -> tuple[int, int]:
         """How many entries went, and the bytes that the others have."""
         dropped, last = 0, 0
-        while entries - dropped > MAX_ENTRIES or size > MAX_BYTES:
+        while entries - dropped > limits.MAX_ENTRIES or size > limits.MAX_ENTRY_BYTES:
+            step = max(entries - dropped - limits.MAX_ENTRIES, 1)
             oldest = self._connection.execute(
-                "SELECT n, bytes FROM journal WHERE n > ? ORDER BY n LIMIT ?", (last, _STEP)
-            )
-            for n, freed in oldest.fetchall():
-                if entries - dropped <= MAX_ENTRIES and size <= MAX_BYTES:
-                    break
-                dropped, size, last = dropped + 1, size - freed, n
+                "SELECT n, bytes FROM journal WHERE n > ? ORDER BY n LIMIT ?", (last, step)
+            ).fetchall()
+            dropped, size, last = dropped + len(oldest), size - sum(row[1] for row in oldest), oldest[-1][0]
         if dropped:
             self._connection.execute("DELETE FROM journal WHERE n <= ?", (last,))
         return dropped, size
