@@ -18,7 +18,7 @@ from loracle_mockserver.engine import Engine
 from loracle_mockserver.fault_rules import namespace_of
 from loracle_mockserver.journal import MAX_BODY_KEPT
 from loracle_mockserver.message import Request
-from loracle_mockserver.store import memory
+from loracle_mockserver.store import limits
 
 K, OTHER = namespace_of("k"), namespace_of("other")
 FAULT = ("X-Loracle-Fault", "LIST_TASK_FAILED")
@@ -231,17 +231,17 @@ def shared() -> App:
 def test_the_oldest_go_and_are_counted() -> None:
     app = App()
     extra = 50
-    for _ in range(memory.MAX_ENTRIES + extra):
+    for _ in range(limits.MAX_ENTRIES + extra):
         call(app.engine, "listTrainings")
     told = app.control("GET", "requests?since=0&limit=1")
-    assert (told["total"], told["dropped"]) == (memory.MAX_ENTRIES + extra, extra)
+    assert (told["total"], told["dropped"]) == (limits.MAX_ENTRIES + extra, extra)
     assert [entry["n"] for entry in told["requests"]] == [extra + 1]
-    assert len(list(Control(app.engine).entries())) == memory.MAX_ENTRIES
+    assert len(list(Control(app.engine).entries())) == limits.MAX_ENTRIES
     assert app.control("GET", "health")["requests_dropped"] == extra
 
 
 def test_large_bodies_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_BYTES", 10 * MAX_BODY_KEPT)
+    monkeypatch.setattr(limits, "MAX_ENTRY_BYTES", 10 * MAX_BODY_KEPT)
     engine = Engine()
     for _ in range(30):
         call(engine, body=b"x" * 2**20)

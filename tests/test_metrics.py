@@ -118,8 +118,8 @@ def test_counters_never_go_down_between_two_scrapes(rounds: list[Any], reset: bo
 
 
 def test_when_the_store_is_full_the_counters_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loracle_mockserver.store.memory.MAX_ENTRIES", 5)
-    monkeypatch.setattr("loracle_mockserver.store.memory.MAX_NAMESPACES", 3)
+    monkeypatch.setattr("loracle_mockserver.store.limits.MAX_ENTRIES", 5)
+    monkeypatch.setattr("loracle_mockserver.store.limits.MAX_NAMESPACES", 3)
     app = App()
     for number in range(9):
         call(app.engine, key=f"key-{number}")

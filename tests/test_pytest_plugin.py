@@ -315,7 +315,7 @@ def test_what_the_journal_could_not_keep_is_a_warning(run: Run) -> None:
     result = run(
         """
         def test_many(training_transport, monkeypatch):
-            monkeypatch.setattr("loracle_mockserver.store.memory.MAX_ENTRIES", 3)
+            monkeypatch.setattr("loracle_mockserver.store.limits.MAX_ENTRIES", 3)
             for n in range(5):
                 create(training_transport.mock, transport=training_transport, width=1 if n else "1")
         """,

@@ -301,7 +301,7 @@ def test_a_key_that_is_not_accepted_is_refused() -> None:
 
 def test_a_full_journal_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     mock, send = world
-    monkeypatch.setattr("loracle_mockserver.store.memory.MAX_ENTRIES", 3)
+    monkeypatch.setattr("loracle_mockserver.store.limits.MAX_ENTRIES", 3)
     assert mock.forgotten == 0
     for n in range(5):
         create(send, f"a{n}")

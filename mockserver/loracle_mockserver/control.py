@@ -190,7 +190,7 @@ class Control:
 
         def moved(name: str, known: Settings) -> Settings:
             world = worlds[name]
-            wall = None if world.is_without_time else now
+            wall = now if world.follows_time else None
             return replace(known, clock=_moved(known.clock or world.clock, wall, frozen, advance, scale))
 
         try:

@@ -77,9 +77,14 @@ class World:
     rules: tuple[FaultRule, ...]
 
     @property
+    def follows_time(self) -> bool:
+        """Whether the clock follows the wall clock while it is not frozen."""
+        return self.behaviour.progression == "seconds"
+
+    @property
     def is_without_time(self) -> bool:
         """Whether no time passes between two calls, however long a client waits."""
-        return self.behaviour.progression != "seconds" or self.clock.frozen
+        return not self.follows_time or self.clock.frozen
 
     def now(self, wall: float) -> float:
         """The moment of the virtual clock, in Unix seconds."""
