@@ -169,7 +169,7 @@ local kept, size = call('ZCARD', P .. 'entries'), call('HINCRBY', totals, 'entry
 while kept > tonumber(ARGV[1]) or size > tonumber(ARGV[2]) do
   local oldest, freed = string.match(call('ZPOPMIN', P .. 'entries')[1], '^(%d+) (%d+)')
   call('HDEL', P .. 'journal', oldest)
-  kept, size = kept - 1, call('HINCRBY', totals, 'entry_bytes', '-' .. freed)
+  kept, size = kept - 1, call('HINCRBY', totals, 'entry_bytes', 0 - freed)
   call('HINCRBY', totals, 'requests_dropped', 1)
 end
 return 1
@@ -212,7 +212,7 @@ for _, member in ipairs(call('ZRANGE', P .. 'entries', 0, -1)) do
   if string.sub(member, start) == 'of ' .. ns then
     call('ZREM', P .. 'entries', member)
     call('HDEL', P .. 'journal', n)
-    call('HINCRBY', totals, 'entry_bytes', '-' .. size)
+    call('HINCRBY', totals, 'entry_bytes', 0 - size)
   end
 end
 return 1
