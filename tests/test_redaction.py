@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from loracle_mockserver.contract_report import contract_report
 from loracle_mockserver.control import Control
+from loracle_mockserver.engine import Engine
 from loracle_mockserver.fault_rules import namespace_of
 from loracle_mockserver.journal import MAX_BODY_KEPT, describe
 from loracle_mockserver.logs import AccessLog, JsonFormatter
@@ -133,6 +134,7 @@ KEYS = st.text(
 @example(key="sk/with~odd%2Fparts+\"and'\\", form=FORMS[0])
 @example(key="schlüssel-😀-key", form=FORMS[0])
 @example(key="with blanks in it", form=FORMS[0])
+@example(key="ab cd ef gh", form=FORMS[0])
 @settings(max_examples=5)
 def test_the_key_is_shown_nowhere(place: str, key: str, form: Callable[[str], list[str]]) -> None:
     # Behind what looks like a scheme, and before nothing that is one, blanks do not tell where a key ends.
@@ -174,17 +176,49 @@ def test_what_is_asked_for_does_not_show_it_either(key: str) -> None:
     assert REDACTED in text
 
 
+@pytest.mark.parametrize("length", [4, 9, 18])
+def test_the_beginning_of_a_key_where_a_body_was_cut_is_not_shown(length: int) -> None:
+    key = "sk-0123456789abcdef"
+    app = fresh()
+    app.ask("POST", "/v3/training/subject", body=b"x" * (MAX_BODY_KEPT - length) + key.encode(), key=key)
+    for _, text in shown_by(app):
+        assert key[:length] not in text
+    [entry] = app.control("GET", "requests?format=har")["log"]["entries"]
+    assert entry["request"]["postData"]["text"].endswith(f"xx{REDACTED}")
+
+
 def test_nobody_knows_the_key_of_headers_that_were_too_large_to_keep() -> None:
     key = "sk-0123456789abcdef"
     app = fresh()
     headers = [(b"authorization", b"Bearer " + key.encode()), (b"x-large", b"x" * 40_000)]
-    refused = app.engine.admit(Request("GET", f"/v3/{key}", f"key={key}".encode(), headers))
+    refused = app.engine.admit(Request("GET", f"/v3/{key}", f"x={key}".encode(), headers))
     assert not isinstance(refused, int)
     assert refused.reason == "HEADERS_TOO_LARGE"
     for where, text in shown_by(app):
         check_hidden(key, where, text)
     [entry] = app.control("GET", f"requests?namespace={namespace_of(key)}")["requests"]
     assert (entry["status"], entry["path"]) == (431, quote(REDACTED))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_refused_key_is_not_in_the_answer(form: Callable[[str], list[str]]) -> None:
+    key = "sk-0123456789abcdef"
+    for profile in ("strict", "lenient"):
+        engine = Engine(keys=frozenset(["another"]), profile=profile)  # type: ignore[arg-type]
+        sent = [(b"authorization", value.encode()) for value in form(key)]
+        for path in ("/v3/training", "/nowhere"):
+            reply = engine.handle(Request("GET", path, b"", sent))
+            assert reply.status == 403
+            assert key.encode() not in reply.body
+
+
+def test_a_rule_for_a_key_does_not_tell_it() -> None:
+    key, app = "sk-0123456789abcdef", App()
+    for method in ("POST", "PUT"):
+        told = app.ask(method, "/_mock/faults", json={"status": 503, "api_key": key})
+        assert [rule["namespace"] for rule in told.json["faults"]][-1] == namespace_of(key)
+        check_hidden(key, "faults", told.body.decode())
+    assert [app.list(key).status, app.list("other").status] == [503, 200]
 
 
 def test_secrets_go_by_their_names_too() -> None:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from control_calls import App
 from engine_calls import BODIES, CREATE, call
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from loracle_mockserver.control import Control
@@ -284,6 +284,8 @@ COUNTS = st.none() | st.integers(0, 5)
 
 
 @given(came=st.integers(0, 5), count=COUNTS, at_least=COUNTS, at_most=COUNTS)
+@example(came=0, count=None, at_least=None, at_most=3)
+@example(came=0, count=None, at_least=None, at_most=None)
 def test_numbers_are_held_to(came: int, count: int | None, at_least: int | None, at_most: int | None) -> None:
     entries = entries_of(*[BODIES[CREATE]] * came)
     if count is not None and (at_least is not None or at_most is not None):

@@ -45,7 +45,10 @@ _PATH = click.Path(path_type=Path)
     help="A key to accept; may be repeated (in the environment: several, separated by blanks). "
     "Without any, every key is accepted.",
 )
-@option("--admin-token", help="Opens /_mock/ where --host is not a loopback address.")
+@option(
+    "--admin-token",
+    help="Opens /_mock/ where --host is not a loopback address, and on loopback to every page and host name.",
+)
 @option(
     "--progression",
     default="polls",
