@@ -1,1 +1,88 @@
 """Reports of verdicts: for a person, for CI systems, for machines."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TextIO, get_args
+
+from loracle_contracts.report.counts import Counts, LintLevel
+from loracle_contracts.report.outcome import Checked, Outcome, Unreadable
+from loracle_contracts.report.reporter import Form, Reporter
+from loracle_contracts.verdict import Profile
+
+if TYPE_CHECKING:
+    from loracle_contracts.report.explain_rule import explain_rule
+
+__all__ = [
+    "FORMATS",
+    "LINT_LEVELS",
+    "Checked",
+    "Counts",
+    "LintLevel",
+    "Outcome",
+    "Reporter",
+    "Unreadable",
+    "explain_rule",
+    "reporter",
+]
+
+FORMATS = ("text", "json", "sarif", "junit", "github")
+LINT_LEVELS: tuple[LintLevel, ...] = get_args(LintLevel)
+
+
+def reporter(
+    format: str,  # noqa: A002 - the option's name
+    *,
+    stream: TextIO,
+    color: bool = False,
+    width: int | None = None,
+    lints: LintLevel = "warn",
+    profile: Profile = "strict",
+    environment: Mapping[str, str] = os.environ,
+) -> Reporter:
+    """A report in one of FORMATS, written to `stream` while outcomes are added.
+
+    `color` and `width` (in columns) are for the text format alone: with a width, which says that a
+    person looks at a terminal, each finding is followed by the source with a caret; None leaves that
+    out. `lints` says whether lints are left out ("off"), shown ("warn") or count as errors ("error").
+    `environment` is where GitHub's variables are looked up: the root of the repository, to which
+    annotations and SARIF name files, and the file for the summary of a step.
+
+    >>> import sys
+    >>> report = reporter("text", stream=sys.stdout)
+    >>> report.add(Unreadable("payload.json.gz", "", "The gzip stream ends too early."))
+    payload.json.gz: could not be checked: The gzip stream ends too early.
+    >>> report.counts.unreadable
+    1
+
+    A stream that can be reconfigured is: the formats for machines are UTF-8, and what the encoding of
+    a text report cannot write is escaped. Raises ValueError for an unknown format or level.
+    """
+    if lints not in LINT_LEVELS:
+        raise ValueError(f"no level of lints {lints!r}; there are {', '.join(LINT_LEVELS)}")
+    if isinstance(stream, io.TextIOWrapper):
+        if format == "text":
+            stream.reconfigure(errors="backslashreplace")
+        else:
+            stream.reconfigure(encoding="utf-8")
+    return Reporter(_form(format, stream, color, width, lints, profile, environment), lints)
+
+
+def _form(
+    name: str,
+    stream: TextIO,
+    color: bool,
+    width: int | None,
+    lints: LintLevel,
+    profile: Profile,  # noqa: ARG001 - the formats for machines name it
+    environment: Mapping[str, str],  # noqa: ARG001 - GitHub's formats look there
+) -> Form:
+    match name:
+        case "text":
+            from loracle_contracts.report.text import TextForm  # noqa: PLC0415 - one format is used
+
+            return TextForm(stream, color=color, width=width, lints=lints)
+        case _:
+            raise ValueError(f"no format {name!r}; there are {', '.join(FORMATS)}")
