@@ -76,13 +76,29 @@ def _form(
     color: bool,
     width: int | None,
     lints: LintLevel,
-    profile: Profile,  # noqa: ARG001 - the formats for machines name it
-    environment: Mapping[str, str],  # noqa: ARG001 - GitHub's formats look there
+    profile: Profile,
+    environment: Mapping[str, str],
 ) -> Form:
-    match name:
+    match name:  # only the format that is used is imported
         case "text":
-            from loracle_contracts.report.text import TextForm  # noqa: PLC0415 - one format is used
+            from loracle_contracts.report.text import TextForm  # noqa: PLC0415
 
             return TextForm(stream, color=color, width=width, lints=lints)
+        case "json":
+            from loracle_contracts.report.json_report import JsonForm  # noqa: PLC0415
+
+            return JsonForm(stream, lints=lints, profile=profile)
+        case "sarif":
+            from loracle_contracts.report.sarif import SarifForm  # noqa: PLC0415
+
+            return SarifForm(stream, lints=lints, profile=profile, environment=environment)
+        case "junit":
+            from loracle_contracts.report.junit import JunitForm  # noqa: PLC0415
+
+            return JunitForm(stream, lints=lints)
+        case "github":
+            from loracle_contracts.report.github import GithubForm  # noqa: PLC0415
+
+            return GithubForm(stream, lints=lints, environment=environment)
         case _:
             raise ValueError(f"no format {name!r}; there are {', '.join(FORMATS)}")

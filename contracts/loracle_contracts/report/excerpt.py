@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wcwidth import wcswidth
-
 from loracle_contracts.report.safe_text import escaped
 
 __all__ = ["excerpt"]
@@ -26,18 +24,18 @@ def excerpt(line: str, column: int, width: int) -> tuple[str, int]:
     # Nearly every character takes a cell; what is further away than this is not shown.
     left, right = max(0, at - width), min(len(line), at + width)
     shown = [_TAB if character == "\t" else escaped(character) for character in line[left:right]]
-    cells = [max(0, wcswidth(text)) for text in shown]
     caret = at - left
-    if left == 0 and right == len(line) and sum(cells) <= width:
-        return "".join(shown), sum(cells[:caret])
-    first, last = _window(cells, caret, width - 2 * len(_CUT))
+    if left == 0 and right == len(line) and _cells("".join(shown)) <= width:
+        return "".join(shown), _cells("".join(shown[:caret]))
+    first, last = _window(shown, caret, width - 2 * len(_CUT))
     head = _CUT if left + first > 0 else ""
     tail = _CUT if left + last < len(line) else ""
-    return head + "".join(shown[first:last]) + tail, len(head) + sum(cells[first:caret])
+    return head + "".join(shown[first:last]) + tail, len(head) + _cells("".join(shown[first:caret]))
 
 
-def _window(cells: Sequence[int], caret: int, room: int) -> tuple[int, int]:
-    """From where to where the cells around the caret are shown: a third of the room goes before it."""
+def _window(shown: Sequence[str], caret: int, room: int) -> tuple[int, int]:
+    """From where to where characters around the caret are shown: a third of the room goes before it."""
+    cells = [_cells(text) for text in shown]
     first, last, used = caret, caret, 0
     while first > 0 and used + cells[first - 1] <= room // 3:
         first -= 1
@@ -48,4 +46,17 @@ def _window(cells: Sequence[int], caret: int, room: int) -> tuple[int, int]:
     while first > 0 and used + cells[first - 1] <= room:
         first -= 1
         used += cells[first]
+    # Some characters take more room together than each for itself.
+    while last > caret and _cells("".join(shown[first:last])) > room:
+        last -= 1
+    while _cells("".join(shown[first:caret])) > room:
+        first += 1
     return first, last
+
+
+def _cells(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # noqa: PLC0415 - takes 30 ms to import, and most lines are ASCII
+
+    return max(0, wcswidth(text))
