@@ -78,9 +78,9 @@ def report(
     color: bool = False,
     environment: dict[str, str] | None = None,
 ) -> tuple[str, Reporter]:
-    """The text of a report, which was written as UTF-8, and the reporter."""
+    """The text of a report and the reporter; only a terminal is known to be able to show everything."""
     data = io.BytesIO()
-    stream = io.TextIOWrapper(data, encoding="ascii", newline="")
+    stream = io.TextIOWrapper(data, encoding="ascii" if width is None else "utf-8", newline="")
     told = reporter(form, stream=stream, lints=lints, width=width, color=color, environment=environment or {})
     for outcome in found:
         told.add(outcome)

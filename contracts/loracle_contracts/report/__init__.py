@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TextIO, get_args
+from typing import TextIO, get_args
 
 from loracle_contracts.report.counts import Counts, LintLevel
 from loracle_contracts.report.outcome import Checked, Outcome, Unreadable
 from loracle_contracts.report.reporter import Form, Reporter
 from loracle_contracts.verdict import Profile
-
-if TYPE_CHECKING:
-    from loracle_contracts.report.explain_rule import explain_rule
 
 __all__ = [
     "FORMATS",
@@ -30,6 +27,17 @@ __all__ = [
 
 FORMATS = ("text", "json", "sarif", "junit", "github")
 LINT_LEVELS: tuple[LintLevel, ...] = get_args(LintLevel)
+
+
+def explain_rule(rule: str, profile: Profile = "strict") -> str:
+    """One rule as text that ends with a line break: what it expects, its source, examples of both kinds.
+
+    A rule that only other profiles have is explained by the first of them. Raises KeyError for a rule
+    that none has; its argument is a sentence with close matches.
+    """
+    from loracle_contracts.report import explanation  # noqa: PLC0415 - reads the examples
+
+    return explanation.explain_rule(rule, profile)
 
 
 def reporter(

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from loracle_contracts import spec
 from loracle_contracts.report.counts import Counts, LintLevel
-from loracle_contracts.report.explain_rule import demand, explain_rule
+from loracle_contracts.report.explanation import demand, explain_rule
 from loracle_contracts.report.json_text import dumped
 from loracle_contracts.report.locations import repository_root, within
 from loracle_contracts.report.outcome import Checked, Outcome, Unreadable
