@@ -27,6 +27,19 @@ from loracle_contracts.verdict import Profile, Violation
 __all__ = ["SarifForm"]
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+# What a run can have to say of itself; GitHub wants all three texts.
+_NOTIFICATIONS = {
+    "could-not-be-checked": (
+        "A source could not be checked.",
+        "A file, or a part of one, could not be read or is not of a kind that holds payloads.",
+        "Look at the reason; the other sources were checked all the same.",
+    ),
+    "truncated": (
+        "Not all violations are listed.",
+        "A payload breaks more rules than are listed of one payload.",
+        "Mend what is listed and check again.",
+    ),
+}
 _ROOT = "%SRCROOT%"  # the name that GitHub gives the root of the repository
 
 
@@ -64,7 +77,7 @@ class SarifForm:
             "name": "loracle",
             "version": version("loracle"),
             "rules": [self._rule(rule) for rule in self._rules],
-            "notifications": [{"id": "could-not-be-checked"}, {"id": "truncated"}],
+            "notifications": [_descriptor(name, *texts) for name, texts in _NOTIFICATIONS.items()],
         }
         run = {
             "tool": {"driver": driver},
@@ -143,17 +156,26 @@ class SarifForm:
         level = self._lint_level if rule.lint else "error"
         note = f" {source.note}" if source.note else ""
         explained = explain_rule(name, self._profile)
+        expected = f"Expected {demand(name, self._profile)}"
+        descriptor = _descriptor(name, f"{expected}.", f"{expected} ({source}).{note}", explained)
+        descriptor["help"]["markdown"] = f"```text\n{explained}```\n"
         return {
-            "id": name,
-            "shortDescription": {"text": f"Expected {demand(name, self._profile)}."},
-            "fullDescription": {"text": f"Expected {demand(name, self._profile)} ({source}).{note}"},
-            "help": {"text": explained, "markdown": f"```text\n{explained}```\n"},
+            **descriptor,
             "defaultConfiguration": {"level": level},
             "properties": {
                 "tags": ["lint" if rule.lint else "contract", source.kind],
                 "source": {"kind": source.kind, "page": source.page, "note": source.note},
             },
         }
+
+
+def _descriptor(name: str, short: str, full: str, advice: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "shortDescription": {"text": short},
+        "fullDescription": {"text": full},
+        "help": {"text": advice},
+    }
 
 
 def _message(violation: Violation) -> str:

@@ -26,6 +26,7 @@ class TextForm:
         self._lint_color = _RED if lints == "error" else _YELLOW
         self._lints = Spool()
         self._last_source: str | None = None
+        self._lines: tuple[Checked | None, list[str]] = (None, [])
 
     def checked(self, checked: Checked, lints: tuple[Violation, ...]) -> None:
         """Writes the violations and keeps the lints for later."""
@@ -89,14 +90,16 @@ class TextForm:
         """The line of the source with a caret below; empty where there is no such line."""
         if violation.line is None or violation.column is None:
             return ""
-        line = _line(checked.text, violation.line - checked.first_line)
-        if line is None:
+        if self._lines[0] is not checked:
+            self._lines = checked, checked.text.split("\n") if checked.text else []
+        index, lines = violation.line - checked.first_line, self._lines[1]
+        if not 0 <= index < len(lines):
             return ""
         from loracle_contracts.report.excerpt import excerpt  # noqa: PLC0415 - only on a terminal
 
         gutter = f" {violation.line} "
         bar = self._style("|", _BLUE)
-        shown, caret = excerpt(line, violation.column, width - len(gutter) - 2)
+        shown, caret = excerpt(lines[index].removesuffix("\r"), violation.column, width - len(gutter) - 2)
         return (
             f"{self._style(gutter, _BLUE)}{bar} {shown}\n"
             f"{' ' * len(gutter)}{bar} {' ' * caret}{self._style('^', color)}\n"
@@ -109,16 +112,3 @@ class TextForm:
 def _whole_place(outcome: Outcome) -> str:
     name = source_name(outcome.source)
     return f"{name}: {printable(outcome.place)}" if outcome.place else name
-
-
-def _line(text: str, index: int) -> str | None:
-    """The line of this index, from 0, without its end; None where the text has none such."""
-    if not text or index < 0:
-        return None
-    start = 0
-    for _ in range(index):
-        start = text.find("\n", start) + 1
-        if not start:
-            return None
-    end = text.find("\n", start)
-    return text[start : end if end >= 0 else len(text)].removesuffix("\r")
