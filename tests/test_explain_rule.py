@@ -63,6 +63,7 @@ def test_the_caret_stands_below_the_mistake() -> None:
     lines = explain_rule("width.type").splitlines()
     at = lines.index('    4 |   "width": "512",')
     assert lines[at + 1] == "      |            ^"
+    assert sum(line.endswith("^") for line in lines) == 1
 
 
 def test_profiles_are_compared() -> None:

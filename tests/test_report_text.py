@@ -136,6 +136,11 @@ def test_the_excerpt_counts_from_where_the_text_begins() -> None:
     assert shown[-1][1] == "    |          ^"
 
 
+def test_each_payload_is_shown_by_its_own_text() -> None:
+    shown = excerpts(text_of(checked('{"a": 1, "name": 1}'), checked('{"b": 1, "name": 1}'), width=80))
+    assert len({source for source, _ in shown}) == 2
+
+
 def test_without_the_source_there_is_no_excerpt() -> None:
     verdict = validate(BAD)
     assert excerpts(text_of(Checked("a", "", verdict), width=80)) == []
@@ -166,6 +171,16 @@ def test_a_line_that_ends_with_a_carriage_return_is_shown_without_it() -> None:
 )
 def test_lines_are_cut_and_aligned(line: str, column: int, width: int, shown: tuple[str, int]) -> None:
     assert excerpt(line, column, width) == shown
+
+
+@pytest.mark.parametrize("text", ["❤\ufe0f", "🇩🇪", "日", "e\u0301", "👍🏽", "\t", "\x1b"])
+def test_a_line_of_characters_that_are_wide_together_is_cut(text: str) -> None:
+    line = text * 100
+    for column in range(1, len(line) + 1, 7):
+        shown, caret = excerpt(line, column, 30)
+        assert wcswidth(shown) <= 30
+        assert wcswidth(shown) > 10
+        assert 0 <= caret < 30
 
 
 _CHARACTERS = st.sampled_from(
