@@ -21,6 +21,7 @@ __all__ = [
     "document",
     "errors",
     "example",
+    "examples",
     "operations",
     "read",
     "rules",
@@ -84,7 +85,12 @@ def read(name: str) -> bytes:
 
 
 @cache
-def _examples() -> dict[str, dict[str, str]]:
+def examples() -> dict[str, dict[str, Any]]:
+    """Every shipped example by its path below openapi/examples/.
+
+    An entry has `text`, or `base64` where it is no text; of an invalid one `rule` and `pointer` say what
+    it breaks, of one with a lint `lint` and `pointer`.
+    """
     return dict(json.loads(read("examples.json")))
 
 
@@ -93,7 +99,7 @@ def example(path: str) -> bytes:
 
     Raises KeyError where there is none.
     """
-    found = _examples()[path]
+    found = examples()[path]
     return found["text"].encode() if "text" in found else base64.b64decode(found["base64"])
 
 
