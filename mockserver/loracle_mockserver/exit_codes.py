@@ -6,9 +6,11 @@ import signal
 
 import click
 
-__all__ = ["COULD_NOT_RUN", "TERMINATED", "CouldNotRunError"]
+__all__ = ["COULD_NOT_RUN", "INTERRUPTED", "PIPE_CLOSED", "TERMINATED", "CouldNotRunError"]
 
 COULD_NOT_RUN = 3
+INTERRUPTED = 128 + signal.SIGINT
+PIPE_CLOSED = 128 + 13  # SIGPIPE, which Windows has no name for
 TERMINATED = 128 + signal.SIGTERM  # as a shell shows a process that SIGTERM ended
 
 
