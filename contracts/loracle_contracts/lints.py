@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from loracle_contracts import spec
-from loracle_contracts.explain import excerpt
 from loracle_contracts.locate import Lines, locate, pointer
+from loracle_contracts.quote import excerpt
 from loracle_contracts.verdict import Profile, Violation
 
 __all__ = ["find", "lints"]
@@ -58,7 +58,7 @@ def lints(
         if position is not None and line is not None and column is not None:
             line, column = position(line, column)
         got = _got(payload, path, text[place.start : place.end] if text and place else None)
-        rule = spec.rules(profile)[rule_id]
+        rule = spec.rule(profile, rule_id)
         out.append(rule.violation("body", pointer(path), got, line, column))
     return tuple(sorted(out, key=lambda lint: (lint.line or 0, lint.column or 0)))
 

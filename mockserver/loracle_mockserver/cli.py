@@ -6,9 +6,10 @@ from importlib import import_module
 
 import click
 
+from loracle_mockserver.exit_codes import OWN_PROCESS
 from loracle_mockserver.options import table_settings
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 # Each command in a module of its own, loaded when it is called, or when all are listed.
 _COMMANDS = {
@@ -31,9 +32,7 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
-)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="loracle")
 @click.pass_context
 def main(context: click.Context) -> None:
@@ -46,5 +45,10 @@ def main(context: click.Context) -> None:
     context.default_map = table_settings("pyproject.toml", filter(None, commands))
 
 
+def run() -> None:
+    """The program `loracle`: `main` in a process that is its own."""
+    main(prog_name="loracle", obj=OWN_PROCESS)
+
+
 if __name__ == "__main__":
-    main()
+    run()

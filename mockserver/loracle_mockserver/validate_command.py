@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
-from loracle_mockserver.exit_codes import COULD_NOT_RUN, INTERRUPTED, PIPE_CLOSED, CouldNotRunError
+from loracle_mockserver.exit_codes import COULD_NOT_RUN, INTERRUPTED, PIPE_CLOSED, CouldNotRunError, end
 from loracle_mockserver.options import option
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def validate(context: click.Context, /, paths: tuple[str, ...], **chosen: Any) -
     except OSError as error:
         _close_quietly()
         raise CouldNotRunError(f"the report cannot be written: {error.strerror or error}") from None
-    context.exit(code)
+    end(context, code)
 
 
 def _explain(rule: str, profile: Any) -> None:
@@ -191,7 +191,7 @@ def _sizes(sources: Any, paths: Iterable[str]) -> Iterator[int]:
     for path in paths:
         for source in sources(path):
             try:
-                yield os.stat(source.path).st_size
+                yield os.stat(source.path).st_size  # noqa: PTH116 - see Source
             except (OSError, ValueError, AttributeError):
                 continue  # what is wrong with it will be told when it is read
 

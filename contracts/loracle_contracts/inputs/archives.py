@@ -79,10 +79,12 @@ class Archive:
     def _request(self, call: _Call, entry: _Entry) -> Outcome | None:
         operation, profile = call.operation, self._judge.profile
         pairs = _headers(call)
-        found = []
+        found: list[Violation] = []
         if pairs:
-            for violation in header_violations(pairs, operation.id, profile):
-                found.append(entry.at(violation, entry.header(violation.pointer[1:], call)))
+            found = [
+                entry.at(violation, entry.header(violation.pointer[1:], call))
+                for violation in header_violations(pairs, operation.id, profile)
+            ]
         if call.path != operation.path and profile != "lenient" and "//" in call.path:
             violation = spec.rules(profile)["path.doubled_slash"].violation("body", "", call.path)
             found.append(entry.at(violation, ("request", "url")))

@@ -5,11 +5,47 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 from loracle_contracts.inputs.unit import UnreadableError
 
-__all__ = ["MAX_DOCUMENT", "MAX_LINE", "Content", "FileContent", "Resumed", "StreamContent", "lines", "unzipped", "whole"]
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Content(Protocol):
+        """Bytes that are read from their beginning to their end.
+
+        `size` is how many there are, as far as that is known; `taken` how many were read (of those that are
+        compressed, before they expand).
+        """
+
+        @property
+        def size(self) -> int | None: ...  # noqa: D102 - see above
+
+        @property
+        def taken(self) -> int: ...  # noqa: D102 - see above
+
+        def read(self, size: int) -> bytes:
+            """At least one byte and at most `size`, or none at the end. Raises UnreadableError."""
+
+        def has_more(self) -> bool:
+            """Whether more than was there when it was opened has come."""
+
+        def close(self) -> None:
+            """Closes what was opened for it."""
+
+
+__all__ = [
+    "MAX_DOCUMENT",
+    "MAX_LINE",
+    "Content",
+    "FileContent",
+    "Resumed",
+    "StreamContent",
+    "lines",
+    "unzipped",
+    "whole",
+]
 
 MAX_LINE = 8 * 1024 * 1024  # bytes; eight times what a body may have
 MAX_DOCUMENT = 128 * 1024 * 1024  # bytes of a HAR file, a journal or an array of payloads
@@ -19,36 +55,6 @@ _MEBIBYTE = 1024 * 1024
 _SUSPICIOUS_SIZE = 64 * _MEBIBYTE
 _SUSPICIOUS_RATIO = 400
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
-    (stat.S_ISFIFO, "It is a FIFO, not a file; pipe it to loracle validate - instead."),
-    (stat.S_ISSOCK, "It is a socket, not a file."),
-    (stat.S_ISCHR, "It is a device, not a file."),
-    (stat.S_ISBLK, "It is a device, not a file."),
-    (stat.S_ISDIR, "It is a directory, not a file."),
-)
-
-
-class Content(Protocol):
-    """Bytes that are read from their beginning to their end.
-
-    `size` is how many there are, as far as that is known; `taken` how many were read (of those that are
-    compressed, before they expand).
-    """
-
-    @property
-    def size(self) -> int | None: ...  # noqa: D102 - see above
-
-    @property
-    def taken(self) -> int: ...  # noqa: D102 - see above
-
-    def read(self, size: int) -> bytes:
-        """At least one byte and at most `size`, or none at the end. Raises UnreadableError."""
-
-    def has_more(self) -> bool:
-        """Whether more than was there when it was opened has come."""
-
-    def close(self) -> None:
-        """Closes what was opened for it."""
 
 
 class FileContent:
@@ -227,7 +233,7 @@ def lines(content: Content) -> Iterator[tuple[int, bytes | None]]:
     number, rest, is_skipping = 0, b"", False
     while chunk := content.read(_CHUNK):
         if is_skipping:
-            _, end, chunk = chunk.partition(b"\n")  # noqa: PLW2901 - what is left of it
+            _, end, chunk = chunk.partition(b"\n")
             if not end:
                 continue
             is_skipping = False
@@ -264,9 +270,14 @@ def _why(path: str, error: OSError | ValueError) -> str:
 
 def _kind(mode: int) -> str:
     """What it is instead of a file. Raises LookupError where it is one."""
-    for is_kind, reason in _KINDS:
-        if is_kind(mode):
-            return reason
+    if stat.S_ISFIFO(mode):
+        return "It is a FIFO, not a file; pipe it to loracle validate - instead."
+    if stat.S_ISDIR(mode):
+        return "It is a directory, not a file."
+    if stat.S_ISSOCK(mode):
+        return "It is a socket, not a file."
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        return "It is a device, not a file."
     raise LookupError
 
 

@@ -4,17 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from loracle_contracts.inputs.contents import MAX_LINE, Content, Resumed, lines, unzipped, whole
-from loracle_contracts.inputs.json_documents import array_of_payloads, is_journal_line, kind_of_document
+from loracle_contracts.inputs.contents import MAX_LINE, Resumed, lines, unzipped, whole
 from loracle_contracts.inputs.shapes import recognise_text
 from loracle_contracts.inputs.unit import Unit, UnreadableError
 from loracle_contracts.report.outcome import Unreadable
 
 __all__ = ["Reader", "Records", "Taker", "too_long"]
 
-T = TypeVar("T", covariant=True)
+T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from loracle_contracts.inputs.contents import Content
+
+    T_co = TypeVar("T_co", covariant=True)
+
+    class Taker(Protocol[T_co]):
+        """What is done with each payload."""
+
+        def check(self, unit: Unit, *, is_named: bool) -> T_co | None:
+            """What came of it; None where nobody named it and it resembles no payload."""
+
+    class Records(Protocol[T_co]):
+        """What is done with files that record what was sent instead of holding payloads."""
+
+        def archive(self, data: bytes, source: str) -> Iterator[T_co | Unreadable]:
+            """What came of an HTTP Archive."""
+
+        def journal(self, data: bytes, source: str) -> Iterator[T_co | Unreadable]:
+            """What came of the mock's journal as JSON."""
+
+        def journal_lines(
+            self, numbered: Iterator[tuple[int, bytes | None]], source: str
+        ) -> Iterator[T_co | Unreadable]:
+            """What came of the mock's journal as JSON Lines; of a line that is too long there is None."""
+
 
 _GLANCE = 1024  # bytes that tell text from what is none
 _HEAD = 64 * 1024  # bytes that are mostly enough to see what a stream holds
@@ -22,28 +48,12 @@ _MAX_YAML = 2 * 1024 * 1024  # bytes; its nodes take a hundred times as much
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BLANKS = b" \t\r\n"
-
-
-class Taker(Protocol[T]):
-    """What is done with each payload."""
-
-    def check(self, unit: Unit, *, is_named: bool) -> T | None:
-        """What came of it; None where nobody named it and it resembles no payload."""
-
-
-class Records(Protocol[T]):
-    """What is done with files that record what was sent instead of holding payloads."""
-
-    def archive(self, data: bytes, source: str) -> Iterator[T | Unreadable]:
-        """What came of an HTTP Archive."""
-
-    def journal(self, data: bytes, source: str) -> Iterator[T | Unreadable]:
-        """What came of the mock's journal as JSON."""
-
-    def journal_lines(
-        self, numbered: Iterator[tuple[int, bytes | None]], source: str
-    ) -> Iterator[T | Unreadable]:
-        """What came of the mock's journal as JSON Lines; of a line that is too long there is None."""
+_FIRST_MEMBERS = {
+    b'"log"': "archive",
+    b'"total"': "journal",
+    b'"dropped"': "journal",
+    b'"requests"': "journal",
+}
 
 
 class Reader(Generic[T]):
@@ -70,7 +80,7 @@ class Reader(Generic[T]):
 
     def _json(self, data: bytes, source: str, *, is_named: bool) -> Iterator[T | Unreadable]:
         _refuse_binary(data)
-        kind = kind_of_document(data)
+        kind = _kind_of_document(data)
         if kind == "payload":
             outcome = self._taker.check(Unit(source, "", data), is_named=is_named)
             if outcome is not None:
@@ -80,13 +90,12 @@ class Reader(Generic[T]):
         elif kind == "journal":
             yield from self._records.journal(data, source)
         else:
-            yield from self._checked(array_of_payloads(data, source), is_named=is_named)
+            from loracle_contracts.inputs.json_documents import array_of_payloads  # noqa: PLC0415 - rare
 
-    def _checked(self, units: Iterator[Unit], *, is_named: bool) -> Iterator[T]:
-        for unit in units:
-            outcome = self._taker.check(unit, is_named=is_named)
-            if outcome is not None:
-                yield outcome
+            for unit in array_of_payloads(data, source):
+                outcome = self._taker.check(unit, is_named=is_named)
+                if outcome is not None:
+                    yield outcome
 
     def _lines(self, content: Content, source: str, *, is_named: bool) -> Iterator[T | Unreadable]:
         check = self._taker.check
@@ -101,7 +110,7 @@ class Reader(Generic[T]):
             if is_first:
                 is_first = False
                 _refuse_binary(line)
-                if is_journal_line(line):
+                if _is_journal_line(line):
                     yield from self._records.journal_lines(chain([(number, line)], numbered), source)
                     return
             outcome = check(Unit(source, f"line {number}", line, number), is_named=is_named)
@@ -145,6 +154,21 @@ def too_long(source: str, number: int) -> Unreadable:
     )
 
 
+def _kind_of_document(data: bytes) -> str:
+    """payload, array, archive or journal, as far as the beginning of a JSON file tells."""
+    beginning = data[:_GLANCE].lstrip(_BLANKS + b"\xef\xbb\xbf")
+    if beginning.startswith(b"["):
+        return "array" if beginning[1:].lstrip(_BLANKS).startswith(b"{") else "payload"
+    # The first member says it, so that a large file need not be read twice.
+    name = beginning[1:].lstrip(_BLANKS).partition(b":")[0].rstrip(_BLANKS)
+    return _FIRST_MEMBERS.get(name, "payload")
+
+
+def _is_journal_line(line: bytes) -> bool:
+    beginning = line.lstrip(_BLANKS)
+    return beginning.startswith((b'{"n":', b'{"n" :')) and b'"lenient"' in line
+
+
 def _refuse_binary(data: bytes) -> None:
     if 0 not in data[:_GLANCE]:
         return
@@ -158,7 +182,7 @@ def _head_of(content: Content) -> bytes:
     head = b""
     while len(head) <= MAX_LINE and (chunk := content.read(_HEAD)):
         head += chunk
-        text = head.lstrip(_BLANKS + b"\n")
+        text = head.lstrip(_BLANKS)
         line, _, rest = text.partition(b"\n")
         if text and (not text.startswith(b"{") or rest.strip() or len(line) > _HEAD):
             break
@@ -166,7 +190,7 @@ def _head_of(content: Content) -> bytes:
 
 
 def _kind(head: bytes) -> str:
-    text = head.lstrip(_BLANKS + b"\n")
+    text = head.lstrip(_BLANKS)
     line, _, rest = text.partition(b"\n")
     if line.startswith(b"{") and line.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{"):
         return "lines"

@@ -11,7 +11,7 @@ from loracle_contracts.inputs.json_documents import Text, elements
 from loracle_contracts.inputs.unit import UnreadableError
 from loracle_contracts.locate import locate
 from loracle_contracts.report.outcome import Checked, Outcome, Unreadable
-from loracle_contracts.verdict import Profile, Source, Verdict, Violation
+from loracle_contracts.verdict import Part, Profile, Source, Verdict, Violation
 
 __all__ = ["Journal"]
 
@@ -47,7 +47,12 @@ class Journal:
             entry = document.text[element.start : element.end]
             place = _place(element.value) or f"entry {number}"
             yield from self._entry(
-                element.value, entry, place, text, line, lambda at, start=element.start: document.place(start + at)
+                element.value,
+                entry,
+                place,
+                text,
+                line,
+                lambda at, start=element.start: document.place(start + at),
             )
 
     def line(self, number: int, line: bytes) -> Iterator[Outcome]:
@@ -72,7 +77,9 @@ class Journal:
             self.skipped += 1
             return
         try:
-            recorded = [(value[self._profile]["violations"], (self._profile, "violations"))]
+            recorded: list[tuple[Any, tuple[str, ...]]] = [
+                (value[self._profile]["violations"], (self._profile, "violations"))
+            ]
             recorded += [(value["lints"], ("lints",))] if self._with_lints else []
             found = [
                 [
@@ -85,10 +92,8 @@ class Journal:
             yield Unreadable(self._source, place, "It is no entry of the mock's journal.")
             return
         lints = tuple(found[1]) if self._with_lints else ()
-        part = "request" if operation.request else "query"
-        verdict = Verdict(
-            operation.id, self._profile, part, tuple(found[0]), find_lints=lambda: lints
-        )
+        part: Part = "request" if operation.request else "query"
+        verdict = Verdict(operation.id, self._profile, part, tuple(found[0]), find_lints=lambda: lints)
         shown = text if found[0] or lints else ""
         yield Checked(self._source, place, verdict, text=shown, first_line=first_line)
 

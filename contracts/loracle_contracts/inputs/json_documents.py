@@ -19,8 +19,6 @@ __all__ = [
     "Text",
     "array_of_payloads",
     "elements",
-    "is_journal_line",
-    "kind_of_document",
     "literal_offsets",
     "position_in",
 ]
@@ -31,11 +29,6 @@ _MARK = "\ufeff"
 _decode = json.JSONDecoder(
     strict=False, parse_int=lambda digits: int(digits) if len(digits) <= 20 else float(digits)
 ).raw_decode
-# The first member says it, so that a large file need not be read twice.
-_BEGINNING = re.compile(
-    rb"""(?:\xef\xbb\xbf)?\s*(?:(?P<array>\[)\s*\{|\{\s*"(?:(?P<archive>log)|(?P<journal>total|dropped|requests))"\s*:)"""
-)
-_JOURNAL_LINE = re.compile(rb'\s*\{\s*"n"\s*:.*"lenient"\s*:', re.DOTALL)
 
 
 class Element(NamedTuple):
@@ -72,17 +65,6 @@ class Text:
         return (self.text[first:last] if last - first <= MAX_BODY else "", self.place(start)[0])
 
 
-def kind_of_document(data: bytes) -> str:
-    """payload, array, archive or journal, as far as the beginning of a JSON file tells."""
-    beginning = _BEGINNING.match(data)
-    return str(beginning.lastgroup) if beginning else "payload"
-
-
-def is_journal_line(line: bytes) -> bool:
-    """Whether a line of JSON Lines is one of the mock's journal."""
-    return _JOURNAL_LINE.match(line) is not None
-
-
 def elements(document: Text, *path: str) -> Iterator[Element]:
     """The items of the array that the members `path` lead to, read one after the other.
 
@@ -110,7 +92,9 @@ def elements(document: Text, *path: str) -> Iterator[Element]:
     except json.JSONDecodeError as error:
         raise _broken(document, error.pos) from None
     except (IndexError, RecursionError):
-        raise UnreadableError("It is no whole JSON document; it ends too early or is nested too deep.") from None
+        raise UnreadableError(
+            "It is no whole JSON document; it ends too early or is nested too deep."
+        ) from None
 
 
 def array_of_payloads(data: bytes, source: str) -> Iterator[Unit]:

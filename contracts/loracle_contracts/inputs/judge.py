@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from loracle_contracts import spec
 from loracle_contracts.inputs.shapes import Shape, is_error, names_style, recognise, recognise_text
 from loracle_contracts.inputs.unit import Position, Unit
-from loracle_contracts.parse import MAX_BODY, is_shallow, parse, parse_any_depth
+from loracle_contracts.proof import MAX_BODY, is_shallow, parse_any_depth
 from loracle_contracts.report.outcome import Checked
 from loracle_contracts.verdict import Part, Profile, Verdict, Violation
 
@@ -21,13 +20,18 @@ __all__ = ["Judge", "moved"]
 _HEAD = 64 * 1024  # bytes of what cannot be parsed that are looked through for names
 
 
-class _Gate(NamedTuple):
+class _Gate:
     """The fast answer for one sort of payload, and the verdict on all that pass without a lint."""
 
-    is_valid: Callable[[Any], bool]
-    verdict: Verdict
-    is_closed: bool
-    has_lints: bool
+    __slots__ = ("has_lints", "is_closed", "is_valid", "verdict")
+
+    def __init__(
+        self, is_valid: Callable[[Any], bool], verdict: Verdict, *, is_closed: bool, has_lints: bool
+    ) -> None:
+        self.is_valid = is_valid
+        self.verdict = verdict
+        self.is_closed = is_closed
+        self.has_lints = has_lints
 
 
 class Judge:
@@ -108,6 +112,8 @@ class Judge:
         """Judges what is not proven to be strict JSON."""
         shape = None
         if len(unit.data) <= MAX_BODY:
+            from loracle_contracts.parse import parse  # noqa: PLC0415 - not for what is valid
+
             parsed = parse(unit.data)
             shape = self.shape(parsed.value, unit.source) if parsed.complete else None
         if shape is None:
@@ -116,9 +122,7 @@ class Judge:
                 shape = self._in_file(recognise_text(head, is_answer=self.is_answer), unit.source)
             else:
                 found = recognise_text(head, is_answer=True)
-                shape = self._named(
-                    self.operation, is_an_error=self.is_answer and found.part == "error"
-                )
+                shape = self._named(self.operation, is_an_error=self.is_answer and found.part == "error")
         return self._explained(unit, shape) if is_named or shape.is_certain else None
 
     def _named(self, operation: str, *, is_an_error: bool) -> Shape:
@@ -164,6 +168,8 @@ class Judge:
 
 def moved(verdict: Verdict, unit: Unit) -> Verdict:
     """The verdict with its positions in the source instead of in the payload's own text."""
+    from dataclasses import replace  # noqa: PLC0415 - what is valid stays where it is
+
     position = unit.position
     if position is None:
         if unit.first_line == 1:
@@ -177,6 +183,8 @@ def moved(verdict: Verdict, unit: Unit) -> Verdict:
 def _at(violation: Violation, position: Position) -> Violation:
     if violation.line is None or violation.column is None:
         return violation
+    from dataclasses import replace  # noqa: PLC0415 - see above
+
     line, column = position(violation.line, violation.column)
     return replace(violation, line=line, column=column)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from loracle_contracts.inputs.contents import Content, FileContent, StreamContent, unzipped
+from loracle_contracts.inputs.contents import FileContent, StreamContent, unzipped
 from loracle_contracts.inputs.formats import Reader, too_long
 from loracle_contracts.inputs.judge import Judge
 from loracle_contracts.inputs.sources import STANDARD_INPUT, Source, kind_of, shown, sources
@@ -13,6 +13,7 @@ from loracle_contracts.inputs.unit import UnreadableError
 from loracle_contracts.report.outcome import Checked, Outcome, Unreadable
 
 if TYPE_CHECKING:
+    from loracle_contracts.inputs.contents import Content
     from loracle_contracts.inputs.journals import Journal
 
 __all__ = ["Check", "opened"]

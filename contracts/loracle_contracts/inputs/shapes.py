@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from loracle_contracts.verdict import Part
@@ -20,7 +20,6 @@ class Shape(NamedTuple):
     is_certain: bool
 
 
-_STYLE = re.compile(r"(?:^|[^A-Za-z])style(?:[^A-Za-z]|$)|StyleTraining", re.IGNORECASE)
 # Of each sort of payload the names that hardly anything else has, and those that much else has, too. A style
 # request has no name that a subject request lacks; see names_style.
 _REQUESTS: tuple[tuple[str, Part, frozenset[str], frozenset[str]], ...] = (
@@ -59,13 +58,6 @@ _ALL = (*_REQUESTS, *_ANSWERS)
 _TELLING = 4  # how much more a name counts that hardly anything else has
 _CERTAIN = _TELLING + 1
 _SUBJECT = Shape("createSubjectTraining", "request", True)
-# As JSON and YAML write a member's name.
-_NAMES = re.compile(
-    r"""(?:^|[\s{,"'])("""
-    + "|".join(sorted({name for _, _, telling, usual in _ALL for name in telling | usual}))
-    + r""")["']?[ \t\r\n]*:""",
-    re.MULTILINE,
-)
 
 
 def recognise(value: Any, *, is_answer: bool) -> Shape:
@@ -83,7 +75,7 @@ def recognise(value: Any, *, is_answer: bool) -> Shape:
 
 def recognise_text(text: str, *, is_answer: bool) -> Shape:
     """What a text is meant to be that cannot be parsed, by the names in it that stand before a colon."""
-    return _best(set(_NAMES.findall(text)), is_answer=is_answer, is_whole=False)
+    return _best(set(_names().findall(text)), is_answer=is_answer, is_whole=False)
 
 
 def is_error(value: Any) -> bool:
@@ -94,7 +86,16 @@ def is_error(value: Any) -> bool:
 @lru_cache(maxsize=8)
 def names_style(source: str) -> bool:
     """Whether the name of a file says that it holds requests for style trainings."""
-    return _STYLE.search(source) is not None
+    if "style" not in source.lower():
+        return False
+    return re.search(r"(?i:(?:^|[^a-z])style(?:[^a-z]|$))|StyleTraining", source) is not None
+
+
+@cache
+def _names() -> re.Pattern[str]:
+    """A member's name as JSON and YAML write it."""
+    names = {name for _, _, telling, usual in _ALL for name in telling | usual}
+    return re.compile(rf"""(?:^|[\s{{,"'])({"|".join(sorted(names))})["']?[ \t\r\n]*:""", re.MULTILINE)
 
 
 def _best(names: Collection[str], *, is_answer: bool, is_whole: bool = True) -> Shape:

@@ -16,6 +16,7 @@ class Unit(NamedTuple):
 
     `data` is JSON text. Without a `position` it stands in the source as it is, from the first column of
     the line `first_line` on; `text` holds the lines of the source it stands in, where these are others.
+    What is not `is_fixable` stands for more than one place of the source.
     """
 
     source: str
@@ -24,6 +25,7 @@ class Unit(NamedTuple):
     first_line: int = 1
     position: Position | None = None
     text: str | None = None
+    is_fixable: bool = True
 
 
 class UnreadableError(Exception):

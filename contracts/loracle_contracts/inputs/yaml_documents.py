@@ -66,11 +66,10 @@ class _Composed:
     def __init__(self) -> None:
         self.root: _Node | None = None
         self.problems: list[str] = []
+        self.has_aliases = False
 
 
-def _units(
-    document: _Composed, source: str, text: str, place: str
-) -> Iterator[Unit | tuple[str, str]]:
+def _units(document: _Composed, source: str, text: str, place: str) -> Iterator[Unit | tuple[str, str]]:
     if document.problems:
         for problem in document.problems[:_PROBLEMS]:
             yield place, problem
@@ -85,7 +84,8 @@ def _units(
         written = _Writer()
         written.write(item)
         data = "".join(written.pieces).encode()
-        yield Unit(source, ", ".join(where), data, 1, written.position, text)
+        is_fixable = not document.has_aliases
+        yield Unit(source, ", ".join(where), data, 1, written.position, text, is_fixable)
 
 
 class _Writer:
@@ -205,7 +205,8 @@ class _Composer:
     def _node(self, event: Any) -> _Node:
         at = event.start_mark.line + 1, event.start_mark.column + 1
         if isinstance(event, yaml.AliasEvent):
-            known = self._anchors.get(event.anchor)
+            self.document.has_aliases = True
+            known = self._anchors.get(str(event.anchor))
             if known is None:
                 self._tell(at, f"*{event.anchor} stands for nothing that is complete before it")
                 return _Node("null", at)
@@ -251,7 +252,7 @@ class _Composer:
         if not isinstance(node.content, str):
             self._tell(node.at, "a key that is a list or a mapping is none that JSON has")
             return _Node('""', node.at)
-        elif not node.content.startswith('"'):
+        if not node.content.startswith('"'):
             self._tell(node.at, f"the key {node.content} is not text, as keys of JSON are; put it in quotes")
         return node
 
