@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import orjson
+
 from loracle_contracts.inputs.contents import MAX_LINE, Resumed, lines, unzipped, whole
 from loracle_contracts.inputs.shapes import recognise_text
 from loracle_contracts.inputs.unit import Unit, UnreadableError
@@ -192,6 +194,19 @@ def _head_of(content: Content) -> bytes:
 def _kind(head: bytes) -> str:
     text = head.lstrip(_BLANKS)
     line, _, rest = text.partition(b"\n")
-    if line.startswith(b"{") and line.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{"):
+    # After a whole object nothing can follow in one document.
+    if rest.strip() and (rest.lstrip().startswith(b"{") or _is_json(line)) and _looks_whole(line):
         return "lines"
     return "json" if text[:1] in (b"", b"{", b"[", b"\xef") else "yaml"
+
+
+def _looks_whole(line: bytes) -> bool:
+    return line.startswith(b"{") and line.rstrip().endswith(b"}")
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except ValueError:
+        return False
+    return True

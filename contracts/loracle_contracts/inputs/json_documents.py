@@ -98,12 +98,15 @@ def elements(document: Text, *path: str) -> Iterator[Element]:
 
 
 def array_of_payloads(data: bytes, source: str) -> Iterator[Unit]:
-    """The payloads of an array; the whole as one payload where it is no array of objects."""
+    """The payloads of an array of objects; any other array, and one of one object, is a wrong payload.
+
+    Brackets too many around a body are a mistake that must not pass for a list.
+    """
     try:
         document = Text(data)
         # The values are not kept: there may be a hundred thousand of them.
         spans = [(item.start, item.end) for item in elements(document) if isinstance(item.value, dict)]
-        is_list = sum(1 for _ in elements(document)) == len(spans) > 0
+        is_list = sum(1 for _ in elements(document)) == len(spans) > 1
     except UnreadableError:
         if len(data) > MAX_BODY:
             raise

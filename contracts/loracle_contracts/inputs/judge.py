@@ -176,7 +176,8 @@ def moved(verdict: Verdict, unit: Unit) -> Verdict:
             return verdict
         position = below(unit.first_line - 1)
     lints = tuple(_at(lint, position) for lint in verdict.lints)
-    violations = tuple(_at(violation, position) for violation in verdict.violations)
+    # What YAML merges may stand in another order there.
+    violations = tuple(sorted((_at(one, position) for one in verdict.violations), key=_place))
     return replace(verdict, violations=violations, value=None, find_lints=lambda: lints)
 
 
@@ -187,6 +188,10 @@ def _at(violation: Violation, position: Position) -> Violation:
 
     line, column = position(violation.line, violation.column)
     return replace(violation, line=line, column=column)
+
+
+def _place(violation: Violation) -> tuple[int, int]:
+    return violation.line or 0, violation.column or 0
 
 
 def below(lines: int) -> Position:

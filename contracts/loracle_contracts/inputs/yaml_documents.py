@@ -76,8 +76,9 @@ def _units(document: _Composed, source: str, text: str, place: str) -> Iterator[
         return
     root = document.root
     assert root is not None  # noqa: S101 - a document has a root
-    is_list = isinstance(root.content, list) and not root.is_mapping
-    items = root.content if is_list and root.content and _is_of_mappings(root) else [root]
+    # As of a JSON array: of one item it is a mistake, not a list.
+    is_list = not root.is_mapping and _is_of_mappings(root) and len(root.content) > 1
+    items = root.content if is_list else [root]
     for number, item in enumerate(items, 1):
         where = [place] if place else []
         where += [] if item is root else [f"item {number}"]
