@@ -29,7 +29,9 @@ def clean() -> dict[str, Any]:
     return seed_page(image_dataset_items=items, expert_setting=setting)
 
 
-def run(*arguments: str | Path, stdin: bytes | str | None = None, env: dict[str, str] | None = None) -> Result:
+def run(
+    *arguments: str | Path, stdin: bytes | str | None = None, env: dict[str, str] | None = None
+) -> Result:
     """A run of the command in this process; whatever it raises fails the test."""
     words = ["validate", *map(str, arguments)]
     result = CliRunner().invoke(main, words, input=stdin, env=env)
@@ -42,7 +44,9 @@ def outcomes(
     *paths: str | Path, judge: Judge | None = None, stdin: bytes = b"", told: list[str] | None = None
 ) -> list[Any]:
     """What a check says of each payload."""
-    check = Check(judge or Judge(with_lints=False), io.BytesIO(stdin), tell=(told if told is not None else []).append)
+    check = Check(
+        judge or Judge(with_lints=False), io.BytesIO(stdin), tell=(told if told is not None else []).append
+    )
     return list(check.outcomes(map(str, paths)))
 
 

@@ -127,7 +127,9 @@ def test_the_requests_of_both_trainings_are_told_apart_by_their_files(
     assert outcome.verdict.operation == operation
 
 
-@pytest.mark.parametrize("text", ['{"name": "x", "base_model": "y" "width": 1}', '{"image_dataset_items": [,], "width": 1}'])
+@pytest.mark.parametrize(
+    "text", ['{"name": "x", "base_model": "y" "width": 1}', '{"image_dataset_items": [,], "width": 1}']
+)
 def test_what_cannot_be_parsed_is_recognised_by_its_names(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     (tmp_path / "tsconfig.json").write_text('{"files": [1,], // a comment\n}')
@@ -177,7 +179,10 @@ def test_an_operation_without_bodies_is_refused(operation: str) -> None:
 # --- JSON Lines
 
 
-@given(st.lists(st.one_of(BODIES, st.just(seed_page())), min_size=1, max_size=5), st.sampled_from(["\n", "\r\n", "\n\n"]))
+@given(
+    st.lists(st.one_of(BODIES, st.just(seed_page())), min_size=1, max_size=5),
+    st.sampled_from(["\n", "\r\n", "\n\n"]),
+)
 def test_each_line_is_a_payload_with_its_own_places(bodies: list[Any], end: str) -> None:
     lines = [json.dumps(body, ensure_ascii=False) for body in bodies]
     # A member that no body has makes sure that this is taken for JSON Lines, also without a file name.
@@ -216,7 +221,10 @@ def test_lines_longer_than_a_chunk_and_at_its_edges(tmp_path: Path) -> None:
 # --- an array of payloads
 
 
-@given(st.lists(BODIES.filter(lambda body: isinstance(body, dict)), min_size=2, max_size=4), st.sampled_from([None, 1]))
+@given(
+    st.lists(BODIES.filter(lambda body: isinstance(body, dict)), min_size=2, max_size=4),
+    st.sampled_from([None, 1]),
+)
 def test_an_array_holds_payloads(bodies: list[Any], indent: int | None) -> None:
     text = json.dumps(bodies, indent=indent, ensure_ascii=False)
     results = checked("-", judge=AS_CREATE, stdin=text.encode())
@@ -258,7 +266,15 @@ def test_duplicate_keys_in_an_array_are_found() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("b.json", "a/c.json", "a.json", ".hidden.json", ".git/d.json", "node_modules/x/e.json", "env/lib/f.json"):
+    for name in (
+        "b.json",
+        "a/c.json",
+        "a.json",
+        ".hidden.json",
+        ".git/d.json",
+        "node_modules/x/e.json",
+        "env/lib/f.json",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(SEED_PAGE)
     (tmp_path / "env" / "pyvenv.cfg").write_text("home = nowhere")
@@ -310,14 +326,18 @@ def test_standard_input_is_taken_for_what_it_holds(kind: str) -> None:
         "yaml": b"name: x\nbase_model: y\n",
     }[kind]
     results = checked("-", stdin=data)
-    assert [outcome.place for outcome in results] == (["line 1", "line 2"] if kind in ("lines", "gz") else [""])
+    assert [outcome.place for outcome in results] == (
+        ["line 1", "line 2"] if kind in ("lines", "gz") else [""]
+    )
     assert {outcome.source for outcome in results} == {"-"}
 
 
 def test_a_file_without_a_telling_name_is_taken_for_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "payload").write_bytes(gzip.compress(SEED_PAGE))
     (tmp_path / "payload.txt").write_bytes(SEED_PAGE)
-    assert [outcome.verdict.valid for outcome in checked(tmp_path / "payload", tmp_path / "payload.txt")] == [True] * 2
+    assert [outcome.verdict.valid for outcome in checked(tmp_path / "payload", tmp_path / "payload.txt")] == [
+        True
+    ] * 2
 
 
 def test_names_that_are_no_text_can_be_shown(tmp_path: Path) -> None:

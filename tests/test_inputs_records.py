@@ -95,7 +95,12 @@ def test_requests_and_answers_are_outcomes_of_their_own() -> None:
         entry(json.dumps(clean())),
         entry(json.dumps(seed_page(width=0)), status=400, answer={"code": 400}),
         entry(method="GET", url=f"{SUBJECT}?task_id=x&task_id=y", answer={"task_id": 1}),
-        entry(method="GET", url="https://api.example.com/v3/training?pagination.limit=101", answer={}, status=302),
+        entry(
+            method="GET",
+            url="https://api.example.com/v3/training?pagination.limit=101",
+            answer={},
+            status=302,
+        ),
         entry(method="GET", url="https://api.example.com/favicon.ico"),
     )
     told: list[str] = []
@@ -169,7 +174,9 @@ def test_the_url_says_which_operation_it_is(url: str, profile: Any, expected: li
         assert rules(one(data, Judge(profile, with_lints=False))) == expected
 
 
-@pytest.mark.parametrize("how", [{"encoding": "base64"}, {"comment": "base64, because the body is no UTF-8 text"}])
+@pytest.mark.parametrize(
+    "how", [{"encoding": "base64"}, {"comment": "base64, because the body is no UTF-8 text"}]
+)
 def test_bodies_in_base64_are_decoded(how: dict[str, str]) -> None:
     body = base64.b64encode(json.dumps(seed_page(width="x")).encode()).decode()
     data = archive(entry(body, **how))
@@ -184,7 +191,10 @@ def test_bodies_in_base64_are_decoded(how: dict[str, str]) -> None:
     ("change", "said"),
     [
         (lambda e: e["request"].pop("postData"), "does not hold the body of the request"),
-        (lambda e: e["request"]["postData"].update(comment="cut: the body had 9 bytes"), "only the beginning"),
+        (
+            lambda e: e["request"]["postData"].update(comment="cut: the body had 9 bytes"),
+            "only the beginning",
+        ),
         (lambda e: e["response"]["content"].pop("text"), "does not hold the body of the answer"),
     ],
 )
@@ -198,7 +208,9 @@ def test_what_the_archive_does_not_hold_is_told(change: Callable[[Any], Any], sa
     assert len(results) == 2
 
 
-@pytest.mark.parametrize("entries", [None, 1, {}, [1], [{}], [{"request": 1}], [{"request": {"method": 1, "url": []}}]])
+@pytest.mark.parametrize(
+    "entries", [None, 1, {}, [1], [{}], [{"request": 1}], [{"request": {"method": 1, "url": []}}]]
+)
 def test_an_archive_of_nonsense_does_no_harm(entries: Any) -> None:
     data = json.dumps({"log": {"entries": entries}}).encode()
     assert len(unreadable("-", stdin=data)) == 1
@@ -283,7 +295,15 @@ def test_a_journal_knows_two_profiles_and_no_answers(engine: Engine) -> None:
         assert "journal" in outcome.reason
 
 
-@pytest.mark.parametrize("broken", [b"{", b"[]", b'{"n": 1}', b'{"n":1,"operation":"listModels","method":"","strict":1,"lenient":1,"lints":[]}'])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"{",
+        b"[]",
+        b'{"n": 1}',
+        b'{"n":1,"operation":"listModels","method":"","strict":1,"lenient":1,"lints":[]}',
+    ],
+)
 def test_a_broken_line_of_a_journal_is_told_and_the_rest_is_read(engine: Engine, broken: bytes) -> None:
     lines = [json_line(n, one).encode() for n, one in engine.store.entries()]
     results = outcomes("-", judge=Judge(with_lints=False), stdin=b"\n".join([lines[0], broken, lines[1]]))

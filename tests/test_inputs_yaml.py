@@ -51,7 +51,9 @@ def is_writable(body: Any) -> bool:
     st.sampled_from(["'", '"']),
 )
 def test_violations_stand_where_the_composer_sees_their_values(body: Any, flow: Any, style: str) -> None:
-    text = yaml.safe_dump(body, default_flow_style=flow, default_style=style, allow_unicode=True, sort_keys=False)
+    text = yaml.safe_dump(
+        body, default_flow_style=flow, default_style=style, allow_unicode=True, sort_keys=False
+    )
     (outcome,) = of(text)
     verdict = validate(json.dumps(body, ensure_ascii=False))
     told = [(violation.rule, violation.pointer) for violation in outcome.verdict.violations]
@@ -94,7 +96,21 @@ def test_plain_scalars_mean_what_all_readers_agree_on(plain: str, meant: Any) ->
 
 @pytest.mark.parametrize(
     "plain",
-    ["1e-4", "1.0e4", "yes", "No", "on", "OFF", "0o17", "017", "0b1", "1_000", "1:30", "2001-12-14", "2001-12-14 21:59:43.10 -5"],
+    [
+        "1e-4",
+        "1.0e4",
+        "yes",
+        "No",
+        "on",
+        "OFF",
+        "0o17",
+        "017",
+        "0b1",
+        "1_000",
+        "1:30",
+        "2001-12-14",
+        "2001-12-14 21:59:43.10 -5",
+    ],
 )
 def test_what_readers_disagree_on_is_told(plain: str) -> None:
     with pytest.raises(AmbiguousError) as told:
@@ -123,7 +139,10 @@ def test_numbers_that_json_has_not_break_its_rule() -> None:
         ("name: x\nwidth: 1e2", "Line 3, column 8: 1e2 is not the same number"),
         ("name: !!binary aGk=", "!!binary|tag:yaml.org,2002:binary"),
         ("name: !secret x", "the tag !secret"),
-        ("name: !!python/object/apply:os.system [id]", "the tag tag:yaml.org,2002:python/object/apply:os.system"),
+        (
+            "name: !!python/object/apply:os.system [id]",
+            "the tag tag:yaml.org,2002:python/object/apply:os.system",
+        ),
         ("1: x", "the key 1 is not text"),
         ("yes: x", "yes is true or false to some"),
         ("[a]: x", "a key that is a list"),
@@ -185,7 +204,9 @@ y: &more
 
 
 def test_an_alias_is_pointed_at_where_it_stands() -> None:
-    text = yaml.safe_dump(clean(), sort_keys=False).replace("width: 512\nheight: 512", "width: &w '512'\nheight: *w")
+    text = yaml.safe_dump(clean(), sort_keys=False).replace(
+        "width: 512\nheight: 512", "width: &w '512'\nheight: *w"
+    )
     (outcome,) = of(text)
     places = [at(outcome.text, v.line or 0, v.column or 0)[:2] for v in outcome.verdict.violations]
     assert places == ["&w", "*w"]
@@ -204,7 +225,11 @@ def test_an_alias_is_pointed_at_where_it_stands() -> None:
     ids=["laughs", "merges", "lists", "mappings", "items", "chain"],
 )  # fmt: skip
 def test_bombs_do_no_harm(text: str) -> None:
-    results = of(text) if text.startswith("a: &a {") else unreadable("-", judge=AS_CREATE, stdin=f"# a\n{text}".encode())
+    results = (
+        of(text)
+        if text.startswith("a: &a {")
+        else unreadable("-", judge=AS_CREATE, stdin=f"# a\n{text}".encode())
+    )
     assert len(results) == 1
 
 

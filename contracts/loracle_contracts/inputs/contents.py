@@ -237,6 +237,9 @@ def lines(content: Content) -> Iterator[tuple[int, bytes | None]]:
             if not end:
                 continue
             is_skipping = False
+        if not rest and not chunk.strip(b"\n"):
+            number += len(chunk)  # millions of empty lines are over in no time
+            continue
         pieces = (rest + chunk).split(b"\n")
         rest = pieces.pop()
         for line in pieces:

@@ -102,7 +102,9 @@ class Reader(Generic[T]):
     def _lines(self, content: Content, source: str, *, is_named: bool) -> Iterator[T | Unreadable]:
         check = self._taker.check
         is_first = True
-        numbered = lines(content)
+        head = content.read(_GLANCE)
+        _refuse_binary(head)
+        numbered = lines(Resumed(head, content))
         for number, line in numbered:
             if line is None:
                 yield too_long(source, number)
@@ -111,7 +113,6 @@ class Reader(Generic[T]):
                 continue
             if is_first:
                 is_first = False
-                _refuse_binary(line)
                 if _is_journal_line(line):
                     yield from self._records.journal_lines(chain([(number, line)], numbered), source)
                     return
@@ -181,13 +182,15 @@ def _refuse_binary(data: bytes) -> None:
 
 def _head_of(content: Content) -> bytes:
     """As much of a content as tells what it holds: its first line and the beginning of the second."""
-    head = b""
-    while len(head) <= MAX_LINE and (chunk := content.read(_HEAD)):
+    head, wanted = b"", _HEAD
+    while chunk := content.read(wanted):
         head += chunk
         text = head.lstrip(_BLANKS)
-        line, _, rest = text.partition(b"\n")
-        if text and (not text.startswith(b"{") or rest.strip() or len(line) > _HEAD):
+        rest = text.partition(b"\n")[2]
+        if (text and (not text.startswith(b"{") or rest.strip())) or len(head) > MAX_LINE:
             break
+        # Twice as much each time, or looking at it anew would take too long.
+        wanted = len(head)
     return head
 
 

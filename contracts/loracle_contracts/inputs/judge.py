@@ -68,6 +68,8 @@ class Judge:
     def check(self, unit: Unit, *, is_named: bool) -> Checked | None:
         """What the contract says of a payload; None where nobody named it and it resembles none."""
         data = unit.data
+        if len(data) > MAX_BODY:
+            return self._check_slowly(unit, is_named=is_named)
         try:
             value = parse_any_depth(data)
         except ValueError:
@@ -76,11 +78,7 @@ class Judge:
         if not (is_named or shape.is_certain):
             return None
         gate = self._gates.get(shape[:2]) or self._gate(shape)
-        if (
-            not gate.is_valid(value)
-            or len(data) > MAX_BODY
-            or not (gate.is_closed or is_shallow(data, value))
-        ):
+        if not gate.is_valid(value) or not (gate.is_closed or is_shallow(data, value)):
             return self._explained(unit, shape)
         if gate.has_lints:
             from loracle_contracts.lints import find  # noqa: PLC0415 - answers have none
