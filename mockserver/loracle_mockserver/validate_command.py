@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["validate"]
 
+_USUAL_COLUMNS = 80
+
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="PATH|-...")
@@ -111,7 +113,7 @@ def _run(judge: Judge, paths: tuple[str, ...], chosen: dict[str, Any]) -> int:
         chosen["format"],
         stream=stdout,
         color=is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
-        width=os.get_terminal_size(sys.stdout.fileno()).columns if is_terminal else None,
+        width=_columns() if is_terminal else None,
         lints=chosen["lints"],
         profile=chosen["profile"],
     )
@@ -194,6 +196,11 @@ def _sizes(sources: Any, paths: Iterable[str]) -> Iterator[int]:
                 yield os.stat(source.path).st_size  # noqa: PTH116 - see Source
             except (OSError, ValueError, AttributeError):
                 continue  # what is wrong with it will be told when it is read
+
+
+def _columns() -> int:
+    # A terminal that does not know its size says 0.
+    return os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL_COLUMNS
 
 
 def _standard_input() -> Any:

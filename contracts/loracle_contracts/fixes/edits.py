@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -57,7 +58,7 @@ class Finder:
         shape = self._judge.shape(value, unit.source)
         if shape.part != "request" or not (is_named or shape.is_certain):
             return None
-        wanted = self._wanted(unit.data, value, shape)
+        wanted = self._wanted(unit, value, shape)
         if not wanted:
             return None
         mended = copy.deepcopy(value)
@@ -75,18 +76,18 @@ class Finder:
                 edits.append(Edit(*at, _at(value, path), *wanted[path]))
         return sorted(edits) or None
 
-    def _wanted(self, data: bytes, value: dict[str, Any], shape: Shape) -> dict[_Path, tuple[str, bool]]:
+    def _wanted(self, unit: Unit, value: dict[str, Any], shape: Shape) -> dict[_Path, tuple[str, bool]]:
         """What could be mended: the path of each text, what to make of it, whether that is a number."""
         wanted: dict[_Path, tuple[str, bool]] = {}
         if self._judge.with_lints:
             wanted.update({path: (text.strip(_BLANKS), False) for path, text in _padded(value)})
         rules = spec.rules(self._judge.profile)
-        for violation in self._verdict(data, shape).violations:
+        for violation in self._verdict(unit.data, shape).violations:
             path = _path(violation.pointer, value)
             found = _at(value, path) if path is not None else None
             if path is None or not isinstance(found, str):
                 continue
-            if rules[violation.rule].keyword == "type" and _NUMBER.fullmatch(found):
+            if rules[violation.rule].keyword == "type" and _is_number(found, is_yaml=unit.is_yaml):
                 wanted[path] = found, True
             elif violation.rule == "file_extension.enum" and found == "jpg":
                 wanted[path] = "jpeg", False
@@ -94,6 +95,20 @@ class Finder:
 
     def _verdict(self, data: Any, shape: Shape) -> Verdict:
         return validate(data, shape.operation, self._judge.profile, shape.part, limit=None)
+
+
+def _is_number(text: str, *, is_yaml: bool) -> bool:
+    """Whether a text is a number that stays the same one without its quotes."""
+    if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
+        return False
+    if is_yaml:
+        from loracle_contracts.inputs.yaml_scalars import AmbiguousError, json_of_plain  # noqa: PLC0415 - rare
+
+        try:
+            return not json_of_plain(text).startswith('"')
+        except AmbiguousError:
+            return False
+    return True
 
 
 def _strict_value(data: bytes) -> Any:

@@ -25,6 +25,7 @@ class Unit(NamedTuple):
     first_line: int = 1
     position: Position | None = None
     text: str | None = None
+    is_yaml: bool = False
     is_fixable: bool = True
 
 

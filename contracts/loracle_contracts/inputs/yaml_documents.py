@@ -86,7 +86,7 @@ def _units(document: _Composed, source: str, text: str, place: str) -> Iterator[
         written.write(item)
         data = "".join(written.pieces).encode()
         is_fixable = not document.has_aliases
-        yield Unit(source, ", ".join(where), data, 1, written.position, text, is_fixable)
+        yield Unit(source, ", ".join(where), data, 1, written.position, text, True, is_fixable)
 
 
 class _Writer:
