@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -35,8 +34,7 @@ PROFILES: tuple[Profile, ...] = ("strict", "lenient", "seed")
 _SPEC = os.path.join(os.path.dirname(__file__), "_spec")
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One operation of the contract; the schema names are definitions of the validation document."""
 
     id: str
@@ -50,8 +48,7 @@ class Operation:
     errors: dict[str, list[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule by its stable id. `keyword` is None for a rule that no schema keyword carries."""
 
     id: str

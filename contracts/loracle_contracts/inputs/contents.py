@@ -63,7 +63,7 @@ class FileContent:
     Raises UnreadableError where it is no file that can be read.
     """
 
-    __slots__ = ("_descriptor", "size", "taken")
+    __slots__ = ("_descriptor", "_has_grown", "size", "taken")
 
     def __init__(self, path: str) -> None:
         try:
@@ -76,6 +76,7 @@ class FileContent:
             self.close()
             raise UnreadableError(_kind(found.st_mode))
         self.size, self.taken = found.st_size, 0
+        self._has_grown = False
 
     def read(self, size: int) -> bytes:
         """See `Content.read`."""
@@ -85,7 +86,16 @@ class FileContent:
 
     def has_more(self) -> bool:
         """See `Content.has_more`."""
-        return bool(self._read(1))
+        return self._has_grown or bool(self._read(1))
+
+    def whole(self) -> bytes:
+        """All of it, in most cases by asking the system once."""
+        data = self._read(self.size + 1)
+        while 0 < len(data) < self.size and (more := self._read(self.size + 1 - len(data))):
+            data += more
+        self.taken = len(data)
+        self._has_grown = len(data) > self.size
+        return data
 
     def _read(self, size: int) -> bytes:
         try:
@@ -206,12 +216,12 @@ def unzipped(content: Content) -> Content:
 def whole(content: Content, limit: int = MAX_DOCUMENT) -> bytes:
     """All of a content. Raises UnreadableError where it has more than `limit` bytes, or grows."""
     size = content.size
-    if size is not None:
-        if size > limit:
-            raise UnreadableError(_too_large(size, limit))
-        data = content.read(size)
-        if len(data) < size:
-            data += b"".join(iter(lambda: content.read(_CHUNK), b""))
+    if size is not None and size > limit:
+        raise UnreadableError(_too_large(size, limit))
+    if isinstance(content, FileContent):
+        data = content.whole()
+        if len(data) <= content.size:
+            return data
     else:
         pieces, taken = [], 0
         while piece := content.read(_CHUNK):

@@ -45,13 +45,17 @@ def sources(argument: str) -> Iterator[Source | Unreadable]:
     if argument == STANDARD_INPUT:
         yield Source(argument, argument)
         return
+    if kind_of(argument)[0] and not _is_glob(argument):
+        # No folder is called so; opening it will tell what is wrong.
+        yield Source(argument, shown(argument))
+        return
     try:
         is_folder = stat.S_ISDIR(os.stat(argument).st_mode)
     except (OSError, ValueError):
         if _is_glob(argument):
             yield from _matches(argument)
             return
-        is_folder = False  # opening it will tell what is wrong
+        is_folder = False  # as above
     if is_folder:
         yield from _files_in(argument, argument)
     else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from tempfile import SpooledTemporaryFile
 from typing import IO, TextIO
 
 __all__ = ["Spool"]
 
 _KEPT = 1 << 20  # bytes in memory
+_PIECE = 1 << 16  # characters
 
 
 class Spool:
@@ -23,6 +22,9 @@ class Spool:
     def write(self, text: str) -> int:
         """Keeps the text. Raises UnicodeEncodeError for a lone surrogate."""
         if self._file is None:
+            # Most reports need no such file, and it takes longer to import than a payload to check.
+            from tempfile import SpooledTemporaryFile  # noqa: PLC0415
+
             self._file = SpooledTemporaryFile(  # noqa: SIM115 - closed in pour
                 _KEPT, "w+", encoding="utf-8", newline=""
             )
@@ -33,5 +35,6 @@ class Spool:
         if self._file is not None:
             with self._file as file:
                 file.seek(0)
-                shutil.copyfileobj(file, stream)
+                while piece := file.read(_PIECE):
+                    stream.write(piece)
             self._file = None
