@@ -10,7 +10,8 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from loracle_contracts import spec
-from loracle_contracts.inputs import Check, Judge
+from loracle_contracts.fixes import Fixer
+from loracle_contracts.inputs import Check, Judge, Source
 from loracle_contracts.report import Checked, Unreadable
 from loracle_mockserver.cli import main
 
@@ -69,3 +70,16 @@ def rules(outcome: Checked) -> list[str]:
 def at(text: str, line: int, column: int) -> str:
     """What stands in a text from a line and a column on."""
     return "\n".join(text.split("\n")[line - 1 :])[column - 1 :]
+
+
+def fixed(path: Path, judge: Judge | None = None) -> str:
+    """Mends the file in place; the diff."""
+    shown: list[str] = []
+    problems = list(Fixer(judge or Judge(), shown.append).fix(Source(str(path), path.name)))
+    assert problems == []
+    return "".join(shown)
+
+
+def arguments(*values: str) -> list[dict[str, Any]]:
+    """Components whose arguments have these values."""
+    return [{"name": "resize", "args": [{"name": "width", "value": value} for value in values]}]

@@ -1,41 +1,23 @@
-"""`loracle validate --fix`: what is safe is mended, nothing else is touched, and a file is never half written."""
+"""`loracle validate --fix`: what is safe is mended, nothing else is touched, no file is half written."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import os
-import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from checks import clean, outcomes, run, seed_page
+from checks import arguments, clean, fixed, outcomes, run
 from hypothesis import given
 from hypothesis import strategies as st
 from payloads import mutated_bodies
 
 from loracle_contracts import validate
-from loracle_contracts.fixes import Fixer
-from loracle_contracts.inputs import Judge, Source
-from loracle_mockserver.exit_codes import COULD_NOT_RUN
+from loracle_contracts.inputs import Judge
 
 BODIES = mutated_bodies("createSubjectTraining")
-
-
-def fixed(path: Path, judge: Judge | None = None) -> str:
-    """Mends the file in place; the diff."""
-    shown: list[str] = []
-    problems = list(Fixer(judge or Judge(), shown.append).fix(Source(str(path), path.name)))
-    assert problems == []
-    return "".join(shown)
-
-
-def arguments(*values: str) -> list[dict[str, Any]]:
-    return [{"name": "resize", "args": [{"name": "width", "value": value} for value in values]}]
 
 
 # --- what is mended
@@ -104,10 +86,10 @@ def test_jpg_becomes_jpeg_where_that_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"width": "512 "}, {"width": "0x200"}, {"width": "512.5"}, {"width": "0"}, {"width": "+512"}, {"width": "0512"},
-        {"width": ""}, {"width": "1e400"}, {"width": "-1"}, {"width": True}, {"name": " x "}, {"base_model": "5"},
-        {"components": arguments("wide ")}, {"components": arguments(" ")}, {"components": arguments("512\u00a0")},
-        {"image_dataset_items": [{"assets_id": "26", "caption": " x "}]}, {"file_extension": "jpg"}, {"wdith": "512"},
+        *({"width": text} for text in ("512 ", "0x200", "512.5", "0", "+512", "0512", "", "1e400", "-1")),
+        *({"components": arguments(text)} for text in ("wide ", " ", "512\u00a0")),
+        {"width": True}, {"name": " x "}, {"base_model": "5"}, {"file_extension": "jpg"}, {"wdith": "512"},
+        {"image_dataset_items": [{"assets_id": "26", "caption": " x "}]},
     ],
 )  # fmt: skip
 def test_what_would_change_a_meaning_or_stay_wrong_is_left(tmp_path: Path, change: dict[str, Any]) -> None:
@@ -147,6 +129,49 @@ def test_answers_are_left_because_a_server_said_them(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text('{"tasks": [], "pagination": {"next_cursor": ""}, "created_at": "5"}')
     assert fixed(file, Judge(is_answer=True)) == ""
+
+
+# --- YAML
+
+
+def test_yaml_keeps_its_comments_and_quotes(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    text = yaml.safe_dump({**clean(), "components": []}, sort_keys=False).replace("0.0001", "1.0e-4")
+    text = text.replace("width: 512", "width:  '512'  # in pixels").replace("height: 512", 'height: "512"')
+    text = text.replace(
+        "components: []", "components: [{name: resize, args: [{name: width, value: ' 512'}]}]"
+    )
+    file.write_text(f"# ours\n{text}")
+    fixed(file)
+    mended = text.replace("'512'  #", "512  #").replace('"512"', "512").replace("' 512'", "'512'")
+    assert file.read_text() == f"# ours\n{mended}"
+    assert run(file).exit_code == 0
+
+
+@pytest.mark.parametrize("width", ["&w '512'", "!!str 512", "|-\n  512", "'5\n  12'", '"5\\x312"'])
+def test_yaml_that_is_written_in_another_way_is_left(tmp_path: Path, width: str) -> None:
+    file = tmp_path / "a.yaml"
+    text = (
+        yaml.safe_dump(clean(), sort_keys=False)
+        .replace("0.0001", "1.0e-4")
+        .replace("width: 512\nh", f"width: {width}\nh")
+    )
+    file.write_text(text)
+    assert fixed(file) == ""
+    assert file.read_text() == text
+
+
+def test_yaml_with_aliases_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    text = f"- &a {json.dumps({**clean(), 'width': '512'})}\n- {{<<: *a, name: y}}\n"
+    file.write_text(text)
+    assert fixed(file) == ""
+
+
+def test_a_number_that_yaml_readers_disagree_on_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text('{base_model: x, name: y, expert_setting: {learning_rate: "1e-4"}}')
+    assert fixed(file) == ""
 
 
 # --- properties
@@ -282,206 +307,3 @@ def test_what_is_right_stays_as_it_is(bodies: list[Any], file_of: Path) -> None:
         assert line == now or not _is_right(body)
     if all(map(_is_right, bodies)):
         assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-
-
-# --- YAML
-
-
-def test_yaml_keeps_its_comments_and_quotes(tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    text = yaml.safe_dump({**clean(), "components": []}, sort_keys=False).replace("0.0001", "1.0e-4")
-    text = text.replace("width: 512", "width:  '512'  # in pixels").replace("height: 512", 'height: "512"')
-    text = text.replace(
-        "components: []", "components: [{name: resize, args: [{name: width, value: ' 512'}]}]"
-    )
-    file.write_text(f"# ours\n{text}")
-    fixed(file)
-    mended = text.replace("'512'  #", "512  #").replace('"512"', "512").replace("' 512'", "'512'")
-    assert file.read_text() == f"# ours\n{mended}"
-    assert run(file).exit_code == 0
-
-
-@pytest.mark.parametrize("width", ["&w '512'", "!!str 512", "|-\n  512", "'5\n  12'", '"5\\x312"'])
-def test_yaml_that_is_written_in_another_way_is_left(tmp_path: Path, width: str) -> None:
-    file = tmp_path / "a.yaml"
-    text = (
-        yaml.safe_dump(clean(), sort_keys=False)
-        .replace("0.0001", "1.0e-4")
-        .replace("width: 512\nh", f"width: {width}\nh")
-    )
-    file.write_text(text)
-    assert fixed(file) == ""
-    assert file.read_text() == text
-
-
-def test_yaml_with_aliases_is_left(tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    text = f"- &a {json.dumps({**clean(), 'width': '512'})}\n- {{<<: *a, name: y}}\n"
-    file.write_text(text)
-    assert fixed(file) == ""
-
-
-def test_a_number_that_yaml_readers_disagree_on_is_left(tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text('{base_model: x, name: y, expert_setting: {learning_rate: "1e-4"}}')
-    assert fixed(file) == ""
-
-
-# --- the command
-
-
-def test_the_diff_comes_first_and_the_verdict_is_what_remains(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("a.json").write_text(json.dumps({**clean(), "width": "512", "height": 0}, indent=1))
-    result = run("a.json", "--fix")
-    assert result.exit_code == 1
-    assert result.stdout.startswith("--- a/a.json\n+++ b/a.json\n@@ ")
-    assert "width.type" not in result.stdout
-    assert result.stdout.index("+++") < result.stdout.index("height.minimum")
-    Path("a.json").write_text(json.dumps({**clean(), "width": "512"}))
-    result = run("a.json", "--fix", "--format", "json")
-    assert result.exit_code == 0
-    assert json.loads(result.stdout)["counts"]["violations"] == 0
-    assert "+++ b/a.json" in result.stderr
-
-
-@pytest.mark.parametrize("layout", [{"indent": 1}, {"indent": None}, {"indent": 4, "sort_keys": True}])
-@pytest.mark.parametrize("form", ["json", "jsonl", "yaml"])
-def test_the_diff_is_one_that_patch_understands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: Any, form: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    setting = {**clean()["expert_setting"], "seed": "7", "learning_rate": "0.0002"}
-    body = {**clean(), "width": "512", "expert_setting": setting, "components": arguments("512 ", " 9")}
-    file = Path(f"a.{form}")
-    if form == "jsonl":
-        file.write_text(
-            "\n".join([json.dumps(body), json.dumps(clean()), json.dumps(body), json.dumps(body)])
-        )
-    else:
-        file.write_text(json.dumps(body, **layout))  # which is YAML, too
-    original = file.read_bytes()
-    diff = fixed(file)
-    mended = file.read_bytes()
-    assert diff != ""
-    file.write_bytes(original)
-    subprocess.run(["git", "apply", "--unidiff-zero", "-"], input=diff.encode(), check=True, cwd=tmp_path)
-    assert file.read_bytes() == mended
-
-
-@pytest.mark.parametrize("name", ["a.json.gz", "a.har", "journal.json", "journal.jsonl"])
-def test_what_cannot_be_mended_in_place_is_refused_where_it_is_named(tmp_path: Path, name: str) -> None:
-    file = tmp_path / name
-    body = {**clean(), "width": "512"}
-    line = {"n": 1, "operation": "createSubjectTraining", "method": "POST", "lints": []}
-    line |= {profile: {"valid": True, "violations": []} for profile in ("strict", "lenient")}
-    posted = {
-        "request": {
-            "method": "POST",
-            "url": "http://h/v3/training/subject",
-            "postData": {"text": json.dumps(body)},
-        }
-    }
-    file.write_bytes({
-        "a.json.gz": gzip.compress(json.dumps(body).encode()),
-        "a.har": json.dumps({"log": {"entries": [posted]}}).encode(),
-        "journal.json": json.dumps({"total": 1, "requests": [line]}).encode(),
-        "journal.jsonl": json.dumps(line, separators=(",", ":")).encode(),
-    }[name])  # fmt: skip
-    before = file.read_bytes()
-    result = run(file, "--fix")
-    assert result.exit_code == COULD_NOT_RUN
-    assert "--fix does not change" in result.stdout
-    assert "1 payload checked" in result.stdout
-    # In a folder it is checked like the rest, without a word.
-    result = run(tmp_path, "--fix")
-    assert result.exit_code == (0 if "journal" in name else 1)
-    assert file.read_bytes() == before
-
-
-# --- writing
-
-
-@pytest.fixture
-def broken(tmp_path: Path) -> Path:
-    file = tmp_path / "a.json"
-    file.write_text(json.dumps({**clean(), "width": "512"}))
-    return file
-
-
-def test_the_file_keeps_its_permissions_and_leaves_nothing_behind(broken: Path) -> None:
-    broken.chmod(0o640)
-    fixed(broken)
-    assert stat.S_IMODE(broken.stat().st_mode) == 0o640
-    assert list(broken.parent.iterdir()) == [broken]
-
-
-def test_a_link_stays_a_link(broken: Path) -> None:
-    link = broken.with_name("link.json")
-    link.symlink_to(broken.name)
-    fixed(link)
-    assert link.is_symlink()
-    assert '"width": 512' in broken.read_text()
-
-
-@pytest.mark.parametrize("step", ["replace", "fsync", "fchmod"])
-def test_a_failure_leaves_the_old_file(broken: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    before = broken.read_bytes()
-
-    def fail(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, step, fail)
-    result = run(broken, "--fix")
-    assert result.exit_code == COULD_NOT_RUN
-    assert "could not be fixed: no space left on device" in result.stdout
-    assert "width.type" in result.stdout
-    assert broken.read_bytes() == before
-    assert list(broken.parent.iterdir()) == [broken]
-
-
-def test_an_interrupt_leaves_the_old_file(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = broken.read_bytes()
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupt)
-    assert run(broken, "--fix").exit_code == 130
-    assert broken.read_bytes() == before
-    assert list(broken.parent.iterdir()) == [broken]
-
-
-def test_a_file_that_somebody_else_changes_meanwhile_is_left(
-    broken: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    really_sync = os.fsync
-
-    def meddle(descriptor: int) -> None:
-        broken.write_text("{}")
-        really_sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", meddle)
-    result = run(broken, "--fix")
-    assert result.exit_code == COULD_NOT_RUN
-    assert "changed by somebody else" in result.stdout
-    assert broken.read_text() == "{}"
-
-
-def test_a_file_that_may_not_be_written_to_is_left(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    result = run(broken, "--fix")
-    assert result.exit_code == COULD_NOT_RUN
-    assert "may not be written" in result.stdout
-
-
-def test_long_lines_and_bad_bytes_between_are_copied(tmp_path: Path) -> None:
-    file = tmp_path / "a.jsonl"
-    wrong = json.dumps({**clean(), "width": "512"}).encode()
-    right = wrong.replace(b'"512"', b"512", 1)
-    between = [b"x" * (9 * 1024 * 1024), b'{"name": "\xff"}', b"", b"\r", wrong[:50]]
-    file.write_bytes(b"\n".join([wrong, *between, wrong]))
-    fixed(file)
-    assert file.read_bytes() == b"\n".join([right, *between, right])

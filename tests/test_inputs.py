@@ -29,7 +29,7 @@ def found(verdict: Any) -> list[tuple[str, str]]:
 # --- one payload in a file
 
 
-def test_a_payload_is_judged_as_validate_judges_it(tmp_path: Path) -> None:
+def test_a_payload_is_judged_as_validate_judges_it() -> None:
     for example in sorted((EXAMPLES / "invalid" / "createSubjectTraining" / "request").glob("*.json")):
         (outcome,) = checked(example, judge=AS_CREATE)
         verdict = validate(example.read_bytes())
@@ -251,8 +251,8 @@ def test_another_array_is_one_payload_of_the_wrong_type(text: str) -> None:
 def test_an_array_that_breaks_off_is_told_where() -> None:
     text = '[{"name": "x"},\n {"name": }]'
     (outcome,) = checked("-", stdin=text.encode())
-    (violation,) = outcome.verdict.violations
-    assert (violation.rule, violation.line, violation.column) == ("json.syntax", 2, 11)
+    assert outcome.verdict.violations == validate(text).violations
+    assert rules(outcome) == ["json.syntax"]
 
 
 def test_duplicate_keys_in_an_array_are_found() -> None:

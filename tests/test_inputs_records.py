@@ -29,6 +29,8 @@ HEADERS = [
     {"name": "Authorization", "value": "Bearer k"},
     {"name": "Content-Type", "value": "application/json"},
 ]
+BASIC = {"name": "authorization", "value": "Basic x"}
+PLAIN_TEXT = {"name": "content-type", "value": "text/plain"}
 NO_LINTS = Judge(with_lints=False)
 
 
@@ -136,9 +138,9 @@ def test_an_operation_and_answers_can_be_chosen() -> None:
         (HEADERS, 200, [], ""),
         (HEADERS[1:], 200, [], ""),
         (HEADERS[1:], 403, ["header.authorization.required"], '[{"name": "Content-Type"'),
-        ([{"name": "authorization", "value": "Basic x"}, HEADERS[1]], 200, ["header.authorization.scheme"], '{"name": "auth'),
+        ([BASIC, HEADERS[1]], 200, ["header.authorization.scheme"], '{"name": "auth'),
         (HEADERS[:1], 200, [], ""),
-        ([HEADERS[0], {"name": "content-type", "value": "text/plain"}], 415, ["header.content_type"], '{"name": "content-type"'),
+        ([HEADERS[0], PLAIN_TEXT], 415, ["header.content_type"], '{"name": "content-type"'),
         ([*HEADERS, {"name": ":method", "value": "POST"}], 200, [], ""),
     ],
 )  # fmt: skip

@@ -84,10 +84,12 @@ def test_quoted_text_stays_text_and_plain_numbers_are_numbers() -> None:
 @pytest.mark.parametrize(
     ("plain", "meant"),
     [
-        ("512", 512), ("-0", 0), ("+7", 7), ("0x1F", 31), ("1.5", 1.5), (".5", 0.5), ("5.", 5.0), ("-1.0e-4", -1e-4),
-        ("", None), ("~", None), ("null", None), ("true", True), ("False", False), ("y", "y"), ("constant", "constant"),
-        ("v1-5-pruned-emaonly", "v1-5-pruned-emaonly"), ("1.2.3", "1.2.3"), ("test_1208_01", "test_1208_01"),
-        ("-", "-"), (".", "."), ("1208_01_a", "1208_01_a"), ("26f", "26f"), ("2023-x", "2023-x"), ("nope", "nope"),
+        ("512", 512), ("-0", 0), ("+7", 7), ("0x1F", 31), ("1.5", 1.5), (".5", 0.5), ("5.", 5.0),
+        ("-1.0e-4", -1e-4), ("", None), ("~", None), ("null", None), ("true", True), ("False", False),
+        *((text, text) for text in (
+            "y", "constant", "v1-5-pruned-emaonly", "1.2.3", "test_1208_01", "-", ".", "1208_01_a", "26f",
+            "2023-x", "nope",
+        )),
     ],
 )  # fmt: skip
 def test_plain_scalars_mean_what_all_readers_agree_on(plain: str, meant: Any) -> None:
@@ -212,11 +214,18 @@ def test_an_alias_is_pointed_at_where_it_stands() -> None:
     assert places == ["&w", "*w"]
 
 
+STEPS = list(zip("abcdefgh", "bcdefghi", strict=True))
+
+
+def nine(anchor: str) -> str:
+    return ",".join([f"*{anchor}"] * 9)
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{n}: &{n} [{','.join(['*' + p] * 9)}]\n" for p, n in zip("abcdefgh", "bcdefghi", strict=True)),
-        "a: &a {k: x}\n" + "".join(f"{n}: &{n} {{<<: [{','.join(['*' + p] * 9)}]}}\n" for p, n in zip("abcdefgh", "bcdefghi", strict=True)),
+        "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{n}: &{n} [{nine(p)}]\n" for p, n in STEPS),
+        "a: &a {k: x}\n" + "".join(f"{n}: &{n} {{<<: [{nine(p)}]}}\n" for p, n in STEPS),
         "a: " + "[" * 10_000,
         "a: " + "{a: " * 10_000,
         "- " * 10_000,

@@ -149,7 +149,7 @@ def test_a_binary_file(good: Path, tmp_path: Path, name: str) -> None:
     check_told(tmp_path / name, good, "UTF-16")
 
 
-def test_bytes_that_are_no_utf_8_break_the_rule_of_payloads(good: Path, tmp_path: Path) -> None:
+def test_bytes_that_are_no_utf_8_break_the_rule_of_payloads(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(json.dumps(clean()).encode().replace(b"woman", b"w\xf6man", 1))
     result = run(tmp_path / "a.json")
     assert result.exit_code == 1

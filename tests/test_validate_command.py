@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from loracle_contracts import operations
 
 COMMAND = (sys.executable, "-m", "loracle_mockserver", "validate")
 PATIENCE = 60.0
+pytestmark = pytest.mark.usefixtures("files")
 
 
 @pytest.fixture
@@ -53,11 +53,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("--explain width.typ", 2),
     ],
 )
-def test_the_exit_code_says_what_came_of_it(files: Path, arguments: str, code: int) -> None:
+def test_the_exit_code_says_what_came_of_it(arguments: str, code: int) -> None:
     assert run(*arguments.split()).exit_code == code
 
 
-def test_results_are_on_stdout_and_nothing_else_is(files: Path) -> None:
+def test_results_are_on_stdout_and_nothing_else_is() -> None:
     Path("folder").mkdir()
     Path("folder/package.json").write_text('{"name": "x"}')
     Path("folder/good.json").write_text(json.dumps(clean()))
@@ -68,14 +68,14 @@ def test_results_are_on_stdout_and_nothing_else_is(files: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "junit", "github"])
-def test_every_format_tells_the_violation(files: Path, form: str) -> None:
+def test_every_format_tells_the_violation(form: str) -> None:
     result = run("bad.json", "--format", form)
     assert result.exit_code == 1
     assert "width.type" in result.stdout
     assert "\x1b" not in result.stdout
 
 
-def test_an_operation_and_a_profile_are_said(files: Path) -> None:
+def test_an_operation_and_a_profile_are_said() -> None:
     assert "createSubjectTraining request, recognised by shape" in run("good.json").stdout
     result = run("good.json", "--operation", "createStyleTraining", "--format", "json", "--profile", "seed")
     report = json.loads(result.stdout)
@@ -87,19 +87,19 @@ def test_an_operation_and_a_profile_are_said(files: Path) -> None:
     )
 
 
-def test_answers_are_judged_as_such(files: Path) -> None:
+def test_answers_are_judged_as_such() -> None:
     Path("answer.json").write_text('{"task_id": 5}')
     result = run("answer.json", "--operation", "createSubjectTraining", "--response", "--format", "json")
     (outcome,) = json.loads(result.stdout)["outcomes"]
     assert (outcome["part"], outcome["violations"][0]["rule"]) == ("response", "task_id.type")
 
 
-def test_an_unknown_operation_is_answered_with_those_there_are(files: Path) -> None:
+def test_an_unknown_operation_is_answered_with_those_there_are() -> None:
     result = run("good.json", "--operation", "nothing")
     assert all(name in result.stderr for name in operations())
 
 
-def test_standard_input_is_read(files: Path) -> None:
+def test_standard_input_is_read() -> None:
     assert run("-", stdin=json.dumps(clean())).exit_code == 0
     assert run("-", stdin="").exit_code == 1  # a body that is empty breaks the contract
     result = run("-", stdin=json.dumps(seed_page(width=0)))
@@ -119,7 +119,7 @@ def test_standard_input_is_read(files: Path) -> None:
         ("LORACLE_FORMAT", "nonsense", 2),
     ],
 )
-def test_the_environment_sets_options(files: Path, name: str, value: str, code: int) -> None:
+def test_the_environment_sets_options(name: str, value: str, code: int) -> None:
     file = "bad.json" if name == "LORACLE_PROFILE" else "linted.json"
     assert (
         run(file, env={name: value, "LORACLE_LINTS": value if name.endswith("LINTS") else "warn"}).exit_code
@@ -127,7 +127,7 @@ def test_the_environment_sets_options(files: Path, name: str, value: str, code: 
     )
 
 
-def test_pyproject_toml_sets_options_and_the_command_line_wins(files: Path) -> None:
+def test_pyproject_toml_sets_options_and_the_command_line_wins() -> None:
     Path("pyproject.toml").write_text('[tool.loracle]\nlints = "error"\nformat = "json"\nport = 8001\n')
     result = run("linted.json")
     assert (result.exit_code, json.loads(result.stdout)["lint_level"]) == (1, "error")
@@ -147,14 +147,14 @@ def test_pyproject_toml_sets_options_and_the_command_line_wins(files: Path) -> N
         ("help = true", "no setting 'help'"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(files: Path, setting: str, said: str) -> None:
+def test_settings_that_make_no_sense_are_refused(setting: str, said: str) -> None:
     Path("pyproject.toml").write_text(f"[tool.loracle]\n{setting}\n")
     result = run("good.json")
     assert result.exit_code == 2
     assert said in result.stderr
 
 
-def test_a_choice_of_one_command_does_not_reach_another(files: Path) -> None:
+def test_a_choice_of_one_command_does_not_reach_another() -> None:
     # No command but validate has this choice; serve has its own options and starts not at all here.
     Path("pyproject.toml").write_text('[tool.loracle]\nlints = "loud"\n')
     assert run("good.json").exit_code == 2
@@ -169,7 +169,7 @@ def _started(*arguments: str | Path, **options: object) -> subprocess.Popen[byte
     )
 
 
-def test_an_interrupt_reports_what_was_found(files: Path) -> None:
+def test_an_interrupt_reports_what_was_found() -> None:
     process = _started("-", "--format", "json", "--lints", "off", stdin=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -205,7 +205,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(files: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full disk to write to")
-def test_a_full_disk_is_told(files: Path) -> None:
+def test_a_full_disk_is_told() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([*COMMAND, "bad.json"], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 3
@@ -213,7 +213,7 @@ def test_a_full_disk_is_told(files: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_closed_standard_input_is_told(files: Path) -> None:
+def test_closed_standard_input_is_told() -> None:
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "-"], capture_output=True, text=True, check=False
     )
@@ -229,7 +229,7 @@ def _on_a_terminal(*arguments: str, env: dict[str, str]) -> tuple[int, str]:
     """The exit code and all that a terminal got."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execve(COMMAND[0], [*COMMAND, *arguments], {**os.environ, "TERM": "xterm", **env})  # noqa: S606
+        os.execve(COMMAND[0], [*COMMAND, *arguments], {**os.environ, "TERM": "xterm", **env})
     said = b""
     try:
         while piece := os.read(terminal, 65536):
@@ -241,7 +241,7 @@ def _on_a_terminal(*arguments: str, env: dict[str, str]) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
 
 
-def test_a_person_at_a_terminal_sees_colors_and_the_source(files: Path) -> None:
+def test_a_person_at_a_terminal_sees_colors_and_the_source() -> None:
     code, said = _on_a_terminal("bad.json", env={"NO_COLOR": ""})
     assert code == 1
     assert "\x1b[31m" in said
@@ -264,7 +264,7 @@ def test_a_bar_is_drawn_on_a_terminal_and_makes_room_for_results(files: Path) ->
     assert "%" not in last
 
 
-def test_no_bar_without_a_terminal(files: Path) -> None:
+def test_no_bar_without_a_terminal() -> None:
     done = subprocess.run([*COMMAND, "bad.json"], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
@@ -284,14 +284,14 @@ sys.stderr.write(json.dumps(sorted(sys.modules)))
 
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "junit", "github"])
-def test_nothing_heavy_is_loaded(files: Path, form: str) -> None:
+def test_nothing_heavy_is_loaded(form: str) -> None:
     command = [sys.executable, "-c", _LOADED, "bad.json", "linted.json", "--format", form]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in json.loads(done.stderr)}
     assert loaded & {"pydantic", "fastapi", "starlette", "uvicorn", "rich", "yaml", "gzip"} == set()
 
 
-def test_what_is_right_loads_no_explanations(files: Path) -> None:
+def test_what_is_right_loads_no_explanations() -> None:
     command = [sys.executable, "-c", _LOADED, "good.json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stderr))

@@ -99,7 +99,7 @@ def example(path: str) -> bytes:
 
     Raises KeyError where there is none.
     """
-    found = examples()[path]
+    found: dict[str, str] = examples()[path]
     if "text" in found:
         return found["text"].encode()
     import base64  # noqa: PLC0415 - few examples are no text

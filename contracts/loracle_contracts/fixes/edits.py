@@ -145,7 +145,7 @@ def _path(text: str, value: Any) -> _Path | None:
     path: list[str | int] = []
     for token in text.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
-        step = int(name) if isinstance(value, list) and name.isdigit() else name
+        step: Any = int(name) if isinstance(value, list) and name.isdigit() else name
         try:
             value = value[step]
         except (LookupError, TypeError):

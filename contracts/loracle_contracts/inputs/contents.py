@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
         def read(self, size: int) -> bytes:
             """At least one byte and at most `size`, or none at the end. Raises UnreadableError."""
+            ...
 
         def has_more(self) -> bool:
             """Whether more than was there when it was opened has come."""
+            ...
 
         def close(self) -> None:
             """Closes what was opened for it."""

@@ -13,7 +13,7 @@ from loracle_contracts.inputs.shapes import recognise_text
 from loracle_contracts.inputs.unit import Unit, UnreadableError
 from loracle_contracts.report.outcome import Unreadable
 
-__all__ = ["Reader", "Records", "Taker", "too_long"]
+__all__ = ["MAX_YAML", "Reader", "Records", "Taker", "too_long"]
 
 T = TypeVar("T")
 if TYPE_CHECKING:
@@ -28,25 +28,29 @@ if TYPE_CHECKING:
 
         def check(self, unit: Unit, *, is_named: bool) -> T_co | None:
             """What came of it; None where nobody named it and it resembles no payload."""
+            ...
 
     class Records(Protocol[T_co]):
         """What is done with files that record what was sent instead of holding payloads."""
 
         def archive(self, data: bytes, source: str) -> Iterator[T_co | Unreadable]:
             """What came of an HTTP Archive."""
+            ...
 
         def journal(self, data: bytes, source: str) -> Iterator[T_co | Unreadable]:
             """What came of the mock's journal as JSON."""
+            ...
 
         def journal_lines(
             self, numbered: Iterator[tuple[int, bytes | None]], source: str
         ) -> Iterator[T_co | Unreadable]:
             """What came of the mock's journal as JSON Lines; of a line that is too long there is None."""
+            ...
 
 
 _GLANCE = 1024  # bytes that tell text from what is none
 _HEAD = 64 * 1024  # bytes that are mostly enough to see what a stream holds
-_MAX_YAML = 2 * 1024 * 1024  # bytes; its nodes take a hundred times as much
+MAX_YAML = 2 * 1024 * 1024  # bytes; its nodes take a hundred times as much
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BLANKS = b" \t\r\n"
@@ -77,7 +81,7 @@ class Reader(Generic[T]):
         if kind == "lines":
             return self._lines(content, source, is_named=is_named)
         if kind == "yaml":
-            return self._yaml(whole(content, _MAX_YAML), source, is_named=is_named)
+            return self._yaml(whole(content, MAX_YAML), source, is_named=is_named)
         return self._unknown(content, source, is_named=is_named)
 
     def _json(self, data: bytes, source: str, *, is_named: bool) -> Iterator[T | Unreadable]:

@@ -35,7 +35,7 @@ class Journal:
             raise UnreadableError(f"The journal has verdicts for strict and lenient, not for {profile}.")
         self.skipped = 0
         self._source = source
-        self._profile = profile
+        self._profile: Profile = profile
         self._operation = operation
         self._with_lints = with_lints
 

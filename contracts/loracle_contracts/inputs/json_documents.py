@@ -104,14 +104,13 @@ def array_of_payloads(data: bytes, source: str) -> Iterator[Unit]:
     """
     try:
         document = Text(data)
-        # The values are not kept: there may be a hundred thousand of them.
-        spans = [(item.start, item.end) for item in elements(document) if isinstance(item.value, dict)]
-        is_list = sum(1 for _ in elements(document)) == len(spans) > 1
+        spans = _objects(document)
     except UnreadableError:
         if len(data) > MAX_BODY:
             raise
-        is_list = False
-    if not is_list:
+        yield Unit(source, "", data)
+        return
+    if len(spans) < 2:
         yield Unit(source, "", data)
         return
     for number, (start, end) in enumerate(spans, 1):
@@ -119,6 +118,17 @@ def array_of_payloads(data: bytes, source: str) -> Iterator[Unit]:
         text, first_line = document.around(start, end)
         position = position_in(document, payload, partial(operator.add, start))
         yield Unit(source, f"item {number}", payload.encode(), first_line, position, text)
+
+
+def _objects(document: Text) -> list[tuple[int, int]]:
+    """From where to where the items of an array stand; nothing where not all of them are objects."""
+    # The values are not kept: there may be a hundred thousand of them.
+    found = []
+    for item in elements(document):
+        if not isinstance(item.value, dict):
+            return []
+        found.append((item.start, item.end))
+    return found
 
 
 def position_in(document: Text, text: str, offset_of: Callable[[int], int]) -> Position:

@@ -52,7 +52,7 @@ class Judge:
         is_answer: bool = False,
         with_lints: bool = True,
     ) -> None:
-        self.profile = profile
+        self.profile: Profile = profile
         self.with_lints = with_lints
         self.operation = operation
         self.is_answer = is_answer
