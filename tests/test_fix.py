@@ -127,8 +127,12 @@ def test_what_is_no_strict_json_is_left(tmp_path: Path, text: str) -> None:
 
 def test_answers_are_left_because_a_server_said_them(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
-    file.write_text('{"tasks": [], "pagination": {"next_cursor": ""}, "created_at": "5"}')
-    assert fixed(file, Judge(is_answer=True)) == ""
+    task = {"task_id": "fe84ac1b-5a01-487c-a56d-2c6c93b61f49", "task_status": "TRAINING", "models": []}
+    text = json.dumps({**task, "model_type": "lora", "extra": {"progress_percent": "50", "eta_relative": 1}})
+    file.write_text(text)
+    assert "progress_percent.type" in run(file).stdout
+    assert fixed(file) == ""
+    assert file.read_text() == text
 
 
 # --- YAML

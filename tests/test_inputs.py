@@ -279,6 +279,9 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).write_bytes(SEED_PAGE)
     (tmp_path / "env" / "pyvenv.cfg").write_text("home = nowhere")
     (tmp_path / "package.json").write_text('{"name": "x", "version": "1.0.0", "width": 3}')
+    # With a name that payloads have, too.
+    (tmp_path / "openapi.json").write_text('{"openapi": "3.1.0", "paths": {}, "components": {}}')
+    (tmp_path / "tasks.json").write_text('{"version": "2.0.0", "tasks": []}')
     (tmp_path / "notes.txt").write_text("not looked at")
     return tmp_path
 
@@ -288,7 +291,7 @@ def test_a_folder_is_gone_through_in_order(folder: Path) -> None:
     names = [os.path.relpath(outcome.source, folder) for outcome in outcomes(folder, told=told)]
     assert names == ["a/c.json", "a.json", "b.json"]
     assert len(told) == 1
-    assert "package.json" in told[0]
+    assert all(name in told[0] for name in ("package.json", "openapi.json", "tasks.json"))
 
 
 def test_globs_are_matched_where_the_shell_did_not(folder: Path) -> None:

@@ -14,9 +14,11 @@ import pytest
 from checks import SEED_PAGE, clean, run, seed_page
 
 from loracle_contracts import operations
+from loracle_contracts.report import Checked, Outcome, Reporter
 
 COMMAND = (sys.executable, "-m", "loracle_mockserver", "validate")
 PATIENCE = 60.0
+_IN_ANOTHER_PROGRAM = "from loracle_mockserver.cli import main; main()"
 pytestmark = pytest.mark.usefixtures("files")
 
 
@@ -191,10 +193,29 @@ def test_an_interrupt_reports_what_was_found() -> None:
     assert b"Traceback" not in errors
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(files: Path) -> None:
+def test_an_interrupt_does_not_cut_what_is_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    really_add = Reporter.add
+
+    def interrupted(report: Reporter, outcome: Outcome) -> None:
+        if isinstance(outcome, Checked):
+            os.kill(os.getpid(), signal.SIGINT)
+        really_add(report, outcome)
+
+    monkeypatch.setattr(Reporter, "add", interrupted)
+    result = run("good.json", "bad.json", "--format", "json")
+    assert result.exit_code == 130
+    first, last = json.loads(result.stdout)["outcomes"]
+    assert (first["source"], first["status"], last["status"]) == ("good.json", "valid", "unreadable")
+
+
+@pytest.mark.parametrize("program", [COMMAND, (sys.executable, "-c", _IN_ANOTHER_PROGRAM, "validate")])
+def test_a_reader_that_goes_away_ends_it_quietly(files: Path, program: tuple[str, ...]) -> None:
     many = files / "many.jsonl"
     many.write_text((json.dumps(seed_page(width="512")) + "\n") * 5000)
-    process = _started(many)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    process = subprocess.Popen(
+        [*program, str(many)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=buffered
+    )
     assert process.stdout is not None
     process.stdout.read(10)
     process.stdout.close()
