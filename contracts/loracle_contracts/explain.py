@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from loracle_contracts import spec
@@ -127,4 +127,4 @@ def _of_fault(fault: ParseFault, text: str, profile: Profile, lines: Lines | Non
     if not fault.reason:
         return violation
     expected, advice = syntax_texts(fault.reason, fault.got)
-    return replace(violation, expected=expected, advice=advice)
+    return violation._replace(expected=expected, advice=advice)

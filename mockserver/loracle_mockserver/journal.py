@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus
@@ -139,7 +138,7 @@ class Entry(NamedTuple):
                 place = {"header": "header", "query": "query"}.get(rule.partition(".")[0], "body")
                 found.append(known[rule].violation(place, "", "what was sent"))
         return [
-            replace(violation, pointer=self.clean(violation.pointer), got=self.clean(violation.got))
+            violation._replace(pointer=self.clean(violation.pointer), got=self.clean(violation.got))
             for violation in found
         ]
 
@@ -164,7 +163,7 @@ class Entry(NamedTuple):
             verdict = validate(self.body, self.operation, profile)
             if verdict.valid:
                 return [
-                    replace(lint, pointer=self.clean(lint.pointer), got=self.clean(lint.got))
+                    lint._replace(pointer=self.clean(lint.pointer), got=self.clean(lint.got))
                     for lint in verdict.lints
                 ]
         return []

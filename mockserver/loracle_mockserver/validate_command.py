@@ -83,6 +83,8 @@ def validate(context: click.Context, /, paths: tuple[str, ...], **chosen: Any) -
     try:
         code = _run(judge, paths, chosen)
         sys.stdout.flush()
+    except KeyboardInterrupt:  # before the first file, or behind the last one
+        code = INTERRUPTED
     except BrokenPipeError:
         _close_quietly()
         code = PIPE_CLOSED

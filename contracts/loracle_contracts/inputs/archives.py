@@ -134,7 +134,7 @@ class _Entry:
     def at(self, violation: Violation, path: _Path) -> Violation:
         """The violation with the place of a member of the entry."""
         line, column = self._document.place(self._span(path)[0])
-        return replace(violation, line=line, column=column)
+        return violation._replace(line=line, column=column)
 
     def header(self, name: str, call: _Call) -> _Path:
         """The path to a header of the request; to all of them where it is missing."""

@@ -182,10 +182,8 @@ def moved(verdict: Verdict, unit: Unit) -> Verdict:
 def _at(violation: Violation, position: Position) -> Violation:
     if violation.line is None or violation.column is None:
         return violation
-    from dataclasses import replace  # noqa: PLC0415 - see above
-
     line, column = position(violation.line, violation.column)
-    return replace(violation, line=line, column=column)
+    return violation._replace(line=line, column=column)
 
 
 def _place(violation: Violation) -> tuple[int, int]:
