@@ -8,7 +8,6 @@ import os
 import re
 import tracemalloc
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 from itertools import groupby
@@ -215,7 +214,7 @@ class _Nowhere(io.TextIOBase):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_memory_does_not_grow_with_the_number_of_outcomes(form: str) -> None:
-    violation = replace(validate(b"{}").violations[0], got="x" * 500)
+    violation = validate(b"{}").violations[0]._replace(got="x" * 500)
     linted = Verdict("createSubjectTraining", "strict", "request", (), find_lints=lambda: (violation,) * 10)
     found: Sequence[Outcome] = (
         Checked("a.jsonl", "line 1", Verdict("listModels", "strict", "response", (violation,) * 10)),
