@@ -23,10 +23,13 @@ from models import models
 from rule_table import rule_table
 from validation_form import operation_table, validation_form
 
+from loracle_contracts.editor_schema import standalone
+
 ROOT = HERE.parent
 PACKAGE = ROOT / "contracts" / "loracle_contracts"
 SPEC = PACKAGE / "_spec"
 EXAMPLES = HERE / "examples"
+EDITORS = ROOT / "schemas"
 
 
 def derive() -> dict[Path, bytes]:
@@ -45,7 +48,12 @@ def derive() -> dict[Path, bytes]:
             document, sort_keys=False, allow_unicode=True, width=100
         ).encode()
     files[SPEC / "rules.json"] = _json(tables)
-    files[SPEC / "operations.json"] = _json(operation_table(strict))
+    operations = operation_table(strict)
+    files[SPEC / "operations.json"] = _json(operations)
+    for operation, entry in operations.items():
+        if entry["request"]:
+            schema = standalone(validation_form(strict), entry["request"])
+            files[EDITORS / f"{operation}.schema.json"] = _json(schema)
     files[SPEC / "errors.json"] = _json(
         {reason: error["value"] for reason, error in load("errors.yaml").items()}
     )
@@ -77,7 +85,8 @@ def _json(document: Any) -> bytes:
 
 
 def _obsolete(files: dict[Path, bytes]) -> list[Path]:
-    return [path for path in sorted(SPEC.rglob("*")) if path.is_file() and path not in files]
+    found = [*sorted(SPEC.rglob("*")), *sorted(EDITORS.glob("*"))]
+    return [path for path in found if path.is_file() and path not in files]
 
 
 def main() -> int:

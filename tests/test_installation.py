@@ -103,7 +103,7 @@ def test_the_wheel_holds_the_derived_documents(wheel: dict[str, bytes]) -> None:
 def test_the_wheel_installs_the_command(wheel: dict[str, bytes]) -> None:
     points = ConfigParser()
     points.read_string(_metadata(wheel, "entry_points.txt").decode())
-    assert dict(points["console_scripts"]) == {"loracle": "loracle_mockserver.cli:main"}
+    assert dict(points["console_scripts"]) == {"loracle": "loracle_mockserver.cli:run"}
 
 
 def test_the_wheel_needs_no_compiler_and_names_no_address(wheel: dict[str, bytes]) -> None:

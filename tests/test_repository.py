@@ -115,7 +115,8 @@ def test_lock_files_that_record_addresses_are_ignored(name: str) -> None:
 
 
 def _is_derived(name: str) -> bool:
-    return name.endswith("/_models.py") or "/_spec/" in name or name == "constraints.txt"
+    folders = ("contracts/loracle_contracts/_spec/", "schemas/")
+    return name.startswith(folders) or name.endswith("/_models.py") or name == "constraints.txt"
 
 
 def _written_by_hand(text: str) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from loracle_contracts import spec
 from loracle_contracts.failures import Failure, at, find_failures
 from loracle_contracts.locate import Lines, Place, locate, pointer
 from loracle_contracts.parse import ParseFault
+from loracle_contracts.quote import LONGEST, excerpt
 from loracle_contracts.texts import advice_text, expected_text, misspelling_text, syntax_texts
 from loracle_contracts.verdict import Profile, Violation
 
 __all__ = ["LIMIT", "excerpt", "explain"]
 
 LIMIT = 1000
-_EXCERPT = 80
 _LARGE_TEXT = 16 * 1024
 
 
@@ -50,17 +50,6 @@ def explain(
     return sorted(found, key=lambda violation: (violation.line or 0, violation.column or 0))
 
 
-def excerpt(text: str) -> str:
-    """The text cut to what a person reads, on one line, with what does not print escaped."""
-    if len(text) <= _EXCERPT and text.isprintable():
-        return text
-    cut = text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
-    folded = " ".join(cut.split())
-    if folded.isprintable():
-        return folded
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in folded)
-
-
 @dataclass(frozen=True, slots=True)
 class _Source:
     """The judged value, and where its parts stand in the text it came from."""
@@ -80,7 +69,7 @@ class _Source:
         place = self.places.get(path)
         if self.text is None or place is None:
             return excerpt(json.dumps(at(self.value, path), ensure_ascii=False))
-        return excerpt(self.text[place.start : min(place.end, place.start + 2 * _EXCERPT)])
+        return excerpt(self.text[place.start : min(place.end, place.start + 2 * LONGEST)])
 
 
 def _of_failure(failure: Failure, source: _Source, in_: str) -> Violation:
@@ -132,10 +121,10 @@ def _got(failure: Failure, source: _Source) -> str:
 
 def _of_fault(fault: ParseFault, text: str, profile: Profile, lines: Lines | None) -> Violation:
     line, column = lines.place(fault.start) if lines is not None else (None, None)
-    quoted = excerpt(fault.got or text[fault.start : min(fault.end, fault.start + 2 * _EXCERPT)])
+    quoted = excerpt(fault.got or text[fault.start : min(fault.end, fault.start + 2 * LONGEST)])
     rule = spec.rules(profile)[fault.rule]
     violation = rule.violation("body", pointer(fault.path), quoted or "nothing", line, column)
     if not fault.reason:
         return violation
     expected, advice = syntax_texts(fault.reason, fault.got)
-    return replace(violation, expected=expected, advice=advice)
+    return violation._replace(expected=expected, advice=advice)

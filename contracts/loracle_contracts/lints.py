@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from loracle_contracts import spec
-from loracle_contracts.explain import excerpt
 from loracle_contracts.locate import Lines, locate, pointer
+from loracle_contracts.quote import excerpt
 from loracle_contracts.verdict import Profile, Violation
 
-__all__ = ["lints"]
+__all__ = ["find", "lints"]
 
 Path = tuple[str | int, ...]
 Finding = tuple[str, Path]
 Payload = dict[str, Any]
 
+_LINTED = ("createSubjectTraining", "createStyleTraining")
 _FEW_IMAGES = 6
 _ARGUMENTS = {
     "face_crop_region": ("ratio",),
@@ -28,14 +29,24 @@ _ARGUMENTS = {
 }
 
 
-def lints(payload: Any, *, text: str | None, operation: str, profile: Profile) -> tuple[Violation, ...]:
+def lints(
+    payload: Any,
+    *,
+    text: str | None,
+    operation: str,
+    profile: Profile,
+    found: list[Finding] | None = None,
+    position: Callable[[int, int], tuple[int, int]] | None = None,
+) -> tuple[Violation, ...]:
     """The lints of a valid request body, in the order of the text.
 
-    `text` is the body's source, or None where there is none to point into.
+    `text` is the body's source, or None where there is none to point into. `found` is what `find` said of
+    the body, for whoever has asked it; `position` leads from line and column in the text to those told.
     """
-    if operation not in ("createSubjectTraining", "createStyleTraining") or not isinstance(payload, dict):
+    if found is None:
+        found = find(payload, operation)
+    if not found:
         return ()
-    found = [finding for check in _CHECKS for finding in check(payload)]
     places = locate(text, [path for _, path in found]) if text is not None else {}
     lines = Lines(text) if text is not None else None
     out = []
@@ -44,10 +55,19 @@ def lints(payload: Any, *, text: str | None, operation: str, profile: Profile) -
         # Of a missing member the enclosing object counts.
         start = (place or places[path[:-1]]).start if text is not None else 0
         line, column = lines.place(start) if lines is not None else (None, None)
+        if position is not None and line is not None and column is not None:
+            line, column = position(line, column)
         got = _got(payload, path, text[place.start : place.end] if text and place else None)
-        rule = spec.rules(profile)[rule_id]
+        rule = spec.rule(profile, rule_id)
         out.append(rule.violation("body", pointer(path), got, line, column))
     return tuple(sorted(out, key=lambda lint: (lint.line or 0, lint.column or 0)))
+
+
+def find(payload: Any, operation: str) -> list[Finding]:
+    """The rule of each lint of a valid request body, and the path of the value it is about."""
+    if operation not in _LINTED or not isinstance(payload, dict):
+        return []
+    return [finding for check in _CHECKS for finding in check(payload)]
 
 
 def _got(payload: Payload, path: Path, quoted: str | None) -> str:

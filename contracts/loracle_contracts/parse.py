@@ -15,7 +15,7 @@ from json import JSONDecodeError
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
-import orjson
+from loracle_contracts.proof import MAX_BODY, MAX_DEPTH, is_shallow, parse_any_depth, parse_fast
 
 __all__ = [
     "MAX_BODY",
@@ -27,9 +27,6 @@ __all__ = [
     "parse_any_depth",
     "parse_fast",
 ]
-
-MAX_BODY = 1024 * 1024
-MAX_DEPTH = 64
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
@@ -43,10 +40,6 @@ _STARTS_VALUE = re.compile(r'["{\[0-9tfnN-]')
 _ENDS_VALUE = re.compile(r"[,}\]]")
 _LAST_ESCAPE = re.compile(r"\\u[0-9A-Fa-f]{4}")
 _INT64, _UINT64 = -(2**63), 2**64 - 1
-
-
-class DoubtfulError(ValueError):
-    """The fast path could not prove that the body is strict JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,41 +69,6 @@ class Parsed:
     faults: list[ParseFault] = field(default_factory=list)
 
 
-def parse_fast(data: bytes) -> Any:
-    """The value of a body that is proven to be strict JSON.
-
-    Raises ValueError (orjson's, or DoubtfulError) where there is no proof; `parse` then says why.
-    """
-    value = parse_any_depth(data)
-    if not is_shallow(data, value):
-        raise DoubtfulError
-    return value
-
-
-def parse_any_depth(data: bytes) -> Any:
-    """As `parse_fast`, but without the proof that the nesting is not too deep.
-
-    For whoever judges the value by a schema that is closed everywhere, and so bounds the depth.
-    """
-    value = orjson.loads(data)
-    # orjson keeps the last of two equal keys. Each member needs one colon and every other colon
-    # stands inside a string, so equal counts prove that no member was dropped - unless an escaped
-    # colon (\u003a) appears in the output only.
-    try:
-        written = orjson.dumps(value)
-    except TypeError:
-        # orjson reads 1024 levels and writes 254.
-        raise DoubtfulError from None
-    if data.count(b":") != written.count(b":") or (b"\\" in data and b"\\u003" in data):
-        raise DoubtfulError
-    return value
-
-
-def is_shallow(data: bytes, value: Any) -> bool:
-    """Whether a parsed body has at most MAX_DEPTH levels; few brackets prove it at once."""
-    return data.count(b"[") + data.count(b"{") <= MAX_DEPTH or _depth(value) <= MAX_DEPTH
-
-
 def parse(data: bytes | str, limit: int | None = None) -> Parsed:
     """The value of a JSON text with every fault, or the first `limit` of them.
 
@@ -127,21 +85,6 @@ def parse(data: bytes | str, limit: int | None = None) -> Parsed:
         return parsed
     _Scanner(parsed, limit).scan(1 if text.startswith("\ufeff") else 0)
     return parsed
-
-
-def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while level:
-        children: list[Any] = []
-        for item in level:
-            if type(item) is dict:
-                children.extend(item.values())
-            elif type(item) is list:
-                children.extend(item)
-        # A level counts where it holds a container, also an empty one.
-        depth += any(type(item) in (dict, list) for item in level)
-        level = [child for child in children if type(child) in (dict, list)]
-    return depth
 
 
 def _decode(data: bytes, faults: list[ParseFault]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from dataclasses import dataclass
+import os
 from functools import cache, lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
 
 from loracle_contracts.verdict import Source, Violation
 
@@ -21,19 +20,21 @@ __all__ = [
     "document",
     "errors",
     "example",
+    "examples",
     "operations",
     "read",
+    "rule",
     "rules",
     "source_of",
     "validator",
 ]
 
 PROFILES: tuple[Profile, ...] = ("strict", "lenient", "seed")
-_SPEC = Path(__file__).parent / "_spec"
+# Without pathlib, which takes longer to import than all files to read.
+_SPEC = os.path.join(os.path.dirname(__file__), "_spec")
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One operation of the contract; the schema names are definitions of the validation document."""
 
     id: str
@@ -47,8 +48,7 @@ class Operation:
     errors: dict[str, list[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule by its stable id. `keyword` is None for a rule that no schema keyword carries."""
 
     id: str
@@ -80,12 +80,18 @@ def read(name: str) -> bytes:
 
     Raises FileNotFoundError where there is none of this name.
     """
-    return (_SPEC / name).read_bytes()
+    with open(os.path.join(_SPEC, name), "rb") as file:
+        return file.read()
 
 
 @cache
-def _examples() -> dict[str, dict[str, str]]:
-    return dict(json.loads(read("examples.json")))
+def examples() -> dict[str, dict[str, Any]]:
+    """Every shipped example by its path below openapi/examples/.
+
+    An entry has `text`, or `base64` where it is no text; of an invalid one `rule` and `pointer` say what
+    it breaks, of one with a lint `lint` and `pointer`.
+    """
+    return dict(orjson.loads(read("examples.json")))
 
 
 def example(path: str) -> bytes:
@@ -93,20 +99,24 @@ def example(path: str) -> bytes:
 
     Raises KeyError where there is none.
     """
-    found = _examples()[path]
-    return found["text"].encode() if "text" in found else base64.b64decode(found["base64"])
+    found: dict[str, str] = examples()[path]
+    if "text" in found:
+        return found["text"].encode()
+    import base64  # noqa: PLC0415 - few examples are no text
+
+    return base64.b64decode(found["base64"])
 
 
 @cache
 def document(profile: Profile) -> dict[str, Any]:
     """The JSON Schema document of a profile, in the if/then form, with a definition per schema."""
-    return dict(json.loads(read(f"validation-{profile}.json")))
+    return dict(orjson.loads(read(f"validation-{profile}.json")))
 
 
 @cache
 def operations() -> dict[str, Operation]:
     """All operations by operationId, in the order of the document."""
-    table = json.loads(read("operations.json"))
+    table = orjson.loads(read("operations.json"))
     return {
         name: Operation(id=name, **{**entry, "integer_parameters": tuple(entry["integer_parameters"])})
         for name, entry in table.items()
@@ -116,23 +126,32 @@ def operations() -> dict[str, Operation]:
 @cache
 def errors() -> dict[str, dict[str, Any]]:
     """Every error reason with its envelope (code, reason, message, metadata)."""
-    return dict(json.loads(read("errors.json")))
+    return dict(orjson.loads(read("errors.json")))
 
 
 @cache
 def rules(profile: Profile) -> dict[str, Rule]:
     """Every rule of a profile by its id."""
-    return {
-        name: Rule(
-            name,
-            entry["keyword"],
-            Source(**entry["x-source"]),
-            entry.get("expected"),
-            entry.get("advice"),
-            entry.get("lint", False),
-        )
-        for name, entry in json.loads(read("rules.json"))[profile].items()
-    }
+    return {name: rule(profile, name) for name in _rule_table()[profile]}
+
+
+@cache
+def rule(profile: Profile, name: str) -> Rule:
+    """The rule of this id, without making all the others. Raises KeyError where there is none."""
+    entry = _rule_table()[profile][name]
+    return Rule(
+        name,
+        entry["keyword"],
+        Source(**entry["x-source"]),
+        entry.get("expected"),
+        entry.get("advice"),
+        entry.get("lint", False),
+    )
+
+
+@cache
+def _rule_table() -> dict[str, dict[str, Any]]:
+    return dict(orjson.loads(read("rules.json")))
 
 
 def source_of(entry: dict[str, str]) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = ["Part", "Profile", "Source", "Verdict", "Violation"]
 
@@ -13,8 +13,7 @@ Profile = Literal["strict", "lenient", "seed"]
 Part = Literal["request", "query", "headers", "response", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a rule comes from.
 
     `kind` is stated (a document says it), observed (an SDK or a client shows it), inferred, or
@@ -29,8 +28,7 @@ class Source:
         return f"{self.kind}: {self.page}"
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """One rule that a request or an answer breaks, or one lint.
 
     `in_` is body, query or header. `pointer` is a JSON Pointer (RFC 6901) to the value; of a missing

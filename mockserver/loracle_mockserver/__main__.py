@@ -1,5 +1,5 @@
 """`python -m loracle_mockserver` is the command `loracle`."""
 
-from loracle_mockserver.cli import main
+from loracle_mockserver.cli import run
 
-main(prog_name="loracle")
+run()

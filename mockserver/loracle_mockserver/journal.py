@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus
@@ -140,8 +139,7 @@ class Entry(NamedTuple):
 
     def _cleaned(self, violation: Violation) -> Violation:
         # The name of a member stands in the pointer and in the advice, its value in what came.
-        return replace(
-            violation,
+        return violation._replace(
             pointer=self.clean(violation.pointer),
             expected=self.clean(violation.expected),
             got=self.clean(violation.got),

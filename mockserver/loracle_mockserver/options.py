@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -45,40 +42,66 @@ class Numbers(_NumbersType):
             self.fail(f"{value!r} are no numbers with commas between them, such as 60,480,60", param, ctx)
 
 
-def table_settings(path: Path, commands: Iterable[click.Command]) -> dict[str, Any]:
-    """The table [tool.loracle] of a file that need not exist, by the names of click's parameters.
+def table_settings(path: str, commands: Iterable[click.Command]) -> dict[str, dict[str, Any]]:
+    """The table [tool.loracle] of a file that need not exist: for each command, by click's parameters.
 
-    Raises UsageError for a setting that no command has or that is of the wrong kind, CouldNotRunError
-    where the file cannot be read.
+    A setting counts for all commands that have such an option and such a choice of it. The commands are
+    gone through only where there is such a table. Raises UsageError for a setting that no command has or
+    that is of the wrong kind, CouldNotRunError where the file cannot be read.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes 4 ms to import
+            text = file.read()
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise CouldNotRunError(f"{path} cannot be read: {error}") from None
+    import tomllib  # noqa: PLC0415 - most working directories have no such file
+
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise CouldNotRunError(f"{path} cannot be read: {error}") from None
     tool = document.get("tool", {})
     table = tool.get("loracle", {}) if isinstance(tool, dict) else tool
     if not isinstance(table, dict):
         raise click.UsageError(f"{path}: [tool.loracle] is not a table")
-    known = {
+    if not table:
+        return {}
+    known = {str(command.name): _options(command) for command in commands}
+    settings: dict[str, dict[str, Any]] = {command: {} for command in known}
+    for key, value in table.items():
+        spelled = key.replace("_", "-")
+        concerned = {command: options[spelled] for command, options in known.items() if spelled in options}
+        if not concerned:
+            raise click.UsageError(f"{path}: [tool.loracle] has no setting {key!r}.{_hint(key, known)}")
+        choosing = {command: option for command, option in concerned.items() if _is_choice(option, value)}
+        for command, parameter in (choosing or concerned).items():
+            _check(f"{path}: [tool.loracle] {key}", parameter, value)
+            is_one_of_several = parameter.multiple and not isinstance(value, list)
+            settings[command][str(parameter.name)] = [value] if is_one_of_several else value
+    return settings
+
+
+def _options(command: click.Command) -> dict[str, click.Option]:
+    """The options of a command that can be set, by their spelling without dashes."""
+    return {
         spelled.removeprefix("--"): parameter
-        for command in commands
         for parameter in command.params
-        if isinstance(parameter, click.Option)
+        if isinstance(parameter, click.Option) and parameter.envvar
         for spelled in parameter.opts
     }
-    settings = {}
-    for key, value in table.items():
-        parameter = known.get(key.replace("_", "-"))
-        if parameter is None or parameter.name is None:
-            close = difflib.get_close_matches(key, list(known), n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise click.UsageError(f"{path}: [tool.loracle] has no setting {key!r}.{hint}")
-        _check(f"{path}: [tool.loracle] {key}", parameter, value)
-        is_one_of_several = parameter.multiple and not isinstance(value, list)
-        settings[parameter.name] = [value] if is_one_of_several else value
-    return settings
+
+
+def _is_choice(parameter: click.Option, value: Any) -> bool:
+    return not isinstance(parameter.type, click.Choice) or value in parameter.type.choices
+
+
+def _hint(key: str, known: dict[str, dict[str, click.Option]]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - for an error only
+
+    close = get_close_matches(key, sorted({name for options in known.values() for name in options}), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _check(place: str, parameter: click.Option, value: Any) -> None:

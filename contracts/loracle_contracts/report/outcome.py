@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from loracle_contracts.verdict import Verdict
 
 __all__ = ["Checked", "Outcome", "Unreadable"]
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """One payload that was judged.
 
     `source` is the file as the user named it ("-" for standard input); `place` says where in it the
@@ -24,12 +23,11 @@ class Checked:
     place: str
     verdict: Verdict
     is_recognised: bool = False
-    text: str = field(default="", repr=False)
+    text: str = ""
     first_line: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """A source, or a part of one, that could not be checked; `reason` is one sentence that says why."""
 
     source: str
