@@ -222,7 +222,7 @@ def test_memory_does_not_grow_with_the_number_of_outcomes(form: str) -> None:
         Unreadable("a.jsonl", "line 3", "x" * 5000),
     )
 
-    def report(times: int) -> Reporter:
+    def report(times: int) -> Any:
         told = reporter(form, stream=_Nowhere(), environment={"GITHUB_STEP_SUMMARY": os.devnull})
         for _ in range(times):
             for outcome in found:

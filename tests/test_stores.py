@@ -188,6 +188,18 @@ store.close()
 """
 
 
+def test_many_may_make_the_file_at_once(tmp_path: Path) -> None:
+    gate = threading.Barrier(4)
+
+    def opened(path: Path) -> None:
+        gate.wait(PATIENCE)
+        open_store(f"sqlite:{path}", seed=0).close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for n in range(60):
+            list(pool.map(opened, [tmp_path / f"{n}.db"] * 4))
+
+
 def test_processes_share_a_store(shared_url: str) -> None:
     command = [sys.executable, "-c", WORKER, shared_url, "40"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

@@ -86,7 +86,10 @@ def _why(path: str, error: Exception) -> str:
 
 
 def _prepare(connection: sqlite3.Connection, path: str, seed: int) -> None:
+    # In one transaction: another process may be making the tables.
+    connection.execute("BEGIN")
     _check_owner(connection, path)
+    connection.execute("COMMIT")
     mode = _write_ahead_log(connection)
     if mode != "wal":
         raise StoreError(f"{path} cannot be used: its file system allows no write-ahead log")
