@@ -23,6 +23,7 @@ from report_outcomes import expected_counts, levels, outcomes, report
 
 from loracle_contracts import validate
 from loracle_contracts.report import FORMATS, Checked, LintLevel, Outcome, Unreadable, reporter
+from loracle_contracts.report.reporter import Reporter
 from loracle_contracts.report.safe_text import printable
 from loracle_contracts.verdict import Verdict
 
@@ -222,7 +223,7 @@ def test_memory_does_not_grow_with_the_number_of_outcomes(form: str) -> None:
         Unreadable("a.jsonl", "line 3", "x" * 5000),
     )
 
-    def report(times: int) -> Any:
+    def report(times: int) -> Reporter:
         told = reporter(form, stream=_Nowhere(), environment={"GITHUB_STEP_SUMMARY": os.devnull})
         for _ in range(times):
             for outcome in found:
