@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bundle import PROFILES, bundle, profile
-from containment import UndecidedError, covers, equal
+from loracle_contracts.containment import UndecidedError, covers, equal
 from validation_form import operation_table, validation_form
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ __all__ = [
     "document",
     "errors",
     "example",
+    "examples",
     "operations",
     "read",
     "rules",
@@ -86,6 +87,11 @@ def read(name: str) -> bytes:
 @cache
 def _examples() -> dict[str, dict[str, str]]:
     return dict(json.loads(read("examples.json")))
+
+
+def examples() -> tuple[str, ...]:
+    """The paths of all examples below openapi/examples/."""
+    return tuple(_examples())
 
 
 def example(path: str) -> bytes:

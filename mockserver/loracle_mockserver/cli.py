@@ -8,6 +8,7 @@ import click
 
 from loracle_mockserver.options import table_settings
 from loracle_mockserver.serve_command import serve
+from loracle_mockserver.spec_command import spec
 
 __all__ = ["main"]
 
@@ -26,6 +27,7 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(serve)
+main.add_command(spec)
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,186 @@
+"""Finds payloads that one schema accepts and another refuses, and says why they are refused.
+
+The search is deterministic: it starts at examples and at values built from the schema, and goes on by
+single edits at the places where both schemas differ, then at the others. Nothing is a witness that the
+validator did not accept by the one schema and refuse by the other.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from loracle_contracts.spec_diff.edits import edited
+from loracle_contracts.spec_diff.schema_form import Schema, json_key
+from loracle_contracts.spec_diff.values import built
+
+__all__ = ["MOST_WITNESSES", "Witness", "witnesses"]
+
+Json = Any
+# How many payloads are judged: until the first witness, and for more of them after it.
+_MOST_CHECKS = 20_000
+_MORE_CHECKS = 6_000
+_MOST_STARTS = 24
+_MOST_NEIGHBOURS = 200
+MOST_WITNESSES = 10
+_MOST_SHRINKING = 400
+
+_Rule = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A payload that one schema accepts and another refuses.
+
+    `pointer` is the JSON Pointer to where it is refused, `reason` says why.
+    """
+
+    value: Json
+    pointer: str
+    reason: str
+
+
+def witnesses(accepting: Schema, refusing: Schema, examples: Iterable[Json] = ()) -> list[Witness]:
+    """Payloads that `accepting` accepts and `refusing` refuses, each for a reason of its own.
+
+    `examples` are payloads to begin with. None are found where there are none, or where the search did
+    not come across one.
+    """
+    search = _Search(accepting, refusing)
+    found: dict[_Rule, Witness] = {}
+    for_several: list[Json] = []
+    most = _MOST_CHECKS
+    for value in search.values(examples):
+        if search.checks > most or len(found) >= MOST_WITNESSES:
+            break
+        if not search.is_witness(value):
+            continue
+        if not found and not for_several:
+            most = min(most, search.checks + _MORE_CHECKS)
+        rules = search.rules(value)
+        if len(rules) > 1:
+            for_several.append(value)
+        elif not rules & found.keys():
+            search.tell(value, found)
+    # What is refused for several reasons shows none of them alone, so it is told only at need.
+    for value in for_several:
+        if len(found) < MOST_WITNESSES and not search.rules(value) & found.keys():
+            search.tell(value, found)
+    return list(found.values())
+
+
+class _Search:
+    def __init__(self, accepting: Schema, refusing: Schema) -> None:
+        from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - takes 15 ms to import
+
+        self._accepting = accepting
+        self._refusing = refusing
+        self._accepts = Draft202012Validator(accepting.root(), validate_formats=True)
+        self._refuses = Draft202012Validator(refusing.root(), validate_formats=True)
+        self.checks = 0
+
+    def values(self, examples: Iterable[Json]) -> Iterator[Json]:
+        """Payloads to judge: the starts, then their neighbours, from near to far."""
+        old, new = [(self._accepting.node, self._accepting)], [(self._refusing.node, self._refusing)]
+        starts: list[Json] = []
+        seen: set[str] = set()
+        first = [*built(old, is_full=False), *built(old, is_full=True), *examples]
+        first += [*built(new, is_full=False), *built(new, is_full=True)]
+        for value in first:
+            if self._is_new(value, seen):
+                yield value
+                starts.append(value)
+        # Where nothing is accepted, a neighbour of what was built may be.
+        good = [value for value in starts if self._is_accepted(value)] or list(starts) or [None]
+        for everywhere in (False, True):
+            queue, enqueued = deque(good[:_MOST_STARTS]), len(good)
+            while queue:
+                start = queue.popleft()
+                for value in edited(start, old, new, everywhere=everywhere):
+                    if not self._is_new(value, seen):
+                        continue
+                    yield value
+                    if enqueued < _MOST_NEIGHBOURS and self._is_accepted(value):
+                        queue.append(value)
+                        enqueued += 1
+
+    def _is_new(self, value: Json, seen: set[str]) -> bool:
+        key = json_key(value)
+        if key in seen:
+            return False
+        seen.add(key)
+        return True
+
+    def _is_accepted(self, value: Json) -> bool:
+        self.checks += 1
+        return bool(self._accepts.is_valid(value))
+
+    def is_witness(self, value: Json) -> bool:
+        """Whether the one schema accepts the value and the other refuses it."""
+        return self._is_accepted(value) and not self._refuses.is_valid(value)
+
+    def rules(self, value: Json) -> set[_Rule]:
+        """The rules that refuse the value."""
+        return {_rule(_innermost(error)) for error in self._refuses.iter_errors(value)}
+
+    def tell(self, value: Json, found: dict[_Rule, Witness]) -> None:
+        """Adds a witness, as small as it can be made, by the rule that refuses it first."""
+        value = self._shrunk(value, self.rules(value))
+        error = _innermost(next(iter(self._refuses.iter_errors(value))))
+        steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error.instance_path)
+        pointer = "".join(f"/{step}" for step in steps)
+        found.setdefault(_rule(error), Witness(value, pointer, str(error.message)))
+
+    def _shrunk(self, value: Json, rules: set[_Rule]) -> Json:
+        """A smaller witness that no other rule refuses."""
+        tries = _MOST_SHRINKING
+        progress = True
+        while progress and tries > 0:
+            progress = False
+            for smaller in _smaller(value):
+                tries -= 1
+                if tries < 0:
+                    break
+                if self.is_witness(smaller) and self.rules(smaller) <= rules:
+                    value, progress = smaller, True
+                    break
+        return value
+
+
+def _rule(error: Any) -> _Rule:
+    path = tuple(map(str, error.schema_path))
+    # Each missing member is a reason of its own.
+    return (*path, str(error.message)) if path[-1:] == ("required",) else path
+
+
+def _innermost(error: Any) -> Any:
+    """Of an error at a union the one in the branch that was meant most likely."""
+    branches = [list(one) for one in getattr(error.kind, "context", None) or ()]
+    branches = [one for one in branches if one]
+    if not branches:
+        return error
+    closest = min(branches, key=_distance)
+    return _innermost(closest[0])
+
+
+def _distance(errors: list[Any]) -> tuple[int, int, int]:
+    names = [str(error.schema_path[-1]) for error in errors]
+    is_other_kind = any(name in ("const", "enum", "type") for name in names)
+    return int(is_other_kind), len(errors), -max(len(error.instance_path) for error in errors)
+
+
+def _smaller(value: Json) -> Iterator[Json]:
+    if isinstance(value, dict):
+        for name in value:
+            yield {key: one for key, one in value.items() if key != name}
+        for name, one in value.items():
+            for smaller in _smaller(one):
+                yield {**value, name: smaller}
+    elif isinstance(value, list):
+        for i in range(min(len(value), 20)):
+            yield value[:i] + value[i + 1 :]
+        for i, item in enumerate(value[:20]):
+            for smaller in _smaller(item):
+                yield [*value[:i], smaller, *value[i + 1 :]]
