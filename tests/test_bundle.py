@@ -9,6 +9,7 @@ from urllib.parse import urldefrag, urljoin
 
 import pytest
 from bundle import HERE, bundle, load
+
 from loracle_contracts.containment import equal
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from loracle_contracts.spec_diff.conjunction import possible_types
 from loracle_contracts.spec_diff.schema_form import json_key
 from loracle_contracts.spec_diff.texts import of_format, of_length, of_pattern, texts
 
-__all__ = ["built", "candidates", "distinct", "other_names"]
+__all__ = ["built", "candidates", "distinct", "other_names", "text_of"]
 
 Json = Any
 _PREFERRED = ("object", "array", "string", "number", "boolean", "null")
@@ -24,15 +25,16 @@ class _NothingError(Exception):
 
 
 def built(view: View, *, is_full: bool) -> Iterator[Json]:
-    """Values that are likely to meet all schemas of a view, one for each alternative.
+    """Values that are likely to meet all schemas of a view, some for each alternative.
 
     A full one has every member that is named, the others only what is required.
     """
     for choice in alternatives(view):
-        try:
-            yield _value(choice, 0, is_full=is_full)
-        except _NothingError:
-            continue
+        for kinds in (_PREFERRED, ("array",)):
+            try:
+                yield _value(choice, 0, is_full=is_full, kinds=kinds)
+            except _NothingError:
+                continue
 
 
 def candidates(view: View) -> Iterator[Json]:
@@ -53,12 +55,22 @@ def candidates(view: View) -> Iterator[Json]:
 
 def distinct(values: Iterable[Json]) -> Iterator[Json]:
     """The values without those that came before."""
-    seen: set[str] = set()
+    seen: set[bytes] = set()
     for value in values:
-        key = json_key(value)
+        key = text_of(value)
         if key not in seen:
             seen.add(key)
             yield value
+
+
+def text_of(value: Json) -> bytes:
+    """A text that no other value has; equal values may have several, such as 1 and 1.0."""
+    import orjson  # noqa: PLC0415
+
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer of more than 64 bits, or half a surrogate pair
+        return json.dumps(value).encode()
 
 
 def other_names(every: View) -> list[str]:
@@ -66,8 +78,12 @@ def other_names(every: View) -> list[str]:
     known = {name for node, _ in every for name in node.get("properties", {})}
     found = ["unexpected"]
     for node, side in every:
+        found.extend(node.get("dependentRequired", ()))
+        found.extend(node.get("dependentSchemas", ()))
         for pattern in node.get("patternProperties", {}):
-            found.extend(of_pattern(pattern)[:2])
+            found.extend(
+                named for name in of_pattern(pattern)[:2] for named in (name, name + "x", "x" + name)
+            )
         if "propertyNames" in node:
             named = [one for one, _ in flat([(node["propertyNames"], side)])]
             found.extend(texts(named))
@@ -99,7 +115,7 @@ def _around(bound: Json) -> Iterator[Json]:
 # --- values that meet a conjunction of plain schemas
 
 
-def _value(choice: View, depth: int, *, is_full: bool) -> Json:
+def _value(choice: View, depth: int, *, is_full: bool, kinds: tuple[str, ...] = _PREFERRED) -> Json:
     nodes = [node for node, _ in choice]
     if depth > _DEEPEST:
         raise _NothingError
@@ -111,7 +127,7 @@ def _value(choice: View, depth: int, *, is_full: bool) -> Json:
             if all(json_key(value) in one for one in allowed):
                 return value
         raise _NothingError
-    for kind in _PREFERRED:
+    for kind in kinds:
         if kind in types:
             return _MAKERS[kind](choice, depth, is_full)
     raise _NothingError

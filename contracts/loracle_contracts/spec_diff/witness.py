@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from loracle_contracts.spec_diff.edits import edited
-from loracle_contracts.spec_diff.schema_form import Schema, json_key
-from loracle_contracts.spec_diff.values import built
+from loracle_contracts.spec_diff.schema_form import Schema
+from loracle_contracts.spec_diff.values import built, text_of
 
 __all__ = ["MOST_WITNESSES", "Witness", "witnesses"]
 
 Json = Any
-# How many payloads are judged: until the first witness, and for more of them after it.
-_MOST_CHECKS = 20_000
-_MORE_CHECKS = 6_000
+# How many payloads are judged after the first witness, to find others.
+_MORE_CHECKS = 4_000
 _MOST_STARTS = 24
 _MOST_NEIGHBOURS = 200
 MOST_WITNESSES = 10
@@ -42,16 +41,17 @@ class Witness:
     reason: str
 
 
-def witnesses(accepting: Schema, refusing: Schema, examples: Iterable[Json] = ()) -> list[Witness]:
+def witnesses(
+    accepting: Schema, refusing: Schema, examples: Iterable[Json] = (), most: int = 20_000
+) -> list[Witness]:
     """Payloads that `accepting` accepts and `refusing` refuses, each for a reason of its own.
 
-    `examples` are payloads to begin with. None are found where there are none, or where the search did
-    not come across one.
+    `examples` are payloads to begin with; about `most` are judged. None are found where there are none,
+    or where the search did not come across one.
     """
     search = _Search(accepting, refusing)
     found: dict[_Rule, Witness] = {}
     for_several: list[Json] = []
-    most = _MOST_CHECKS
     for value in search.values(examples):
         if search.checks > most or len(found) >= MOST_WITNESSES:
             break
@@ -85,7 +85,7 @@ class _Search:
         """Payloads to judge: the starts, then their neighbours, from near to far."""
         old, new = [(self._accepting.node, self._accepting)], [(self._refusing.node, self._refusing)]
         starts: list[Json] = []
-        seen: set[str] = set()
+        seen: set[bytes] = set()
         first = [*built(old, is_full=False), *built(old, is_full=True), *examples]
         first += [*built(new, is_full=False), *built(new, is_full=True)]
         for value in first:
@@ -106,8 +106,8 @@ class _Search:
                         queue.append(value)
                         enqueued += 1
 
-    def _is_new(self, value: Json, seen: set[str]) -> bool:
-        key = json_key(value)
+    def _is_new(self, value: Json, seen: set[bytes]) -> bool:
+        key = text_of(value)
         if key in seen:
             return False
         seen.add(key)
@@ -161,14 +161,17 @@ def _innermost(error: Any) -> Any:
     branches = [one for one in branches if one]
     if not branches:
         return error
-    closest = min(branches, key=_distance)
-    return _innermost(closest[0])
+    depth = len(error.instance_path)
+    return _innermost(min(branches, key=lambda errors: _distance(errors, depth))[0])
 
 
-def _distance(errors: list[Any]) -> tuple[int, int, int]:
-    names = [str(error.schema_path[-1]) for error in errors]
-    is_other_kind = any(name in ("const", "enum", "type") for name in names)
-    return int(is_other_kind), len(errors), -max(len(error.instance_path) for error in errors)
+def _distance(errors: list[Any], depth: int) -> tuple[bool, int, int]:
+    """How far a value at this depth is from a branch: of another type or tag, by many or outer errors."""
+    deepest = {"type": depth, "const": depth + 1, "enum": depth + 1}
+    is_other = any(
+        len(error.instance_path) <= deepest.get(str(error.schema_path[-1]), -1) for error in errors
+    )
+    return is_other, len(errors), -max(len(error.instance_path) for error in errors)
 
 
 def _smaller(value: Json) -> Iterator[Json]:
