@@ -39,7 +39,8 @@ def schema(profile: Profile, operation: str | None = None, part: str | None = No
     if operation is None:
         form["description"] = "Refer to a definition, such as #/$defs/createSubjectTraining.request."
         for name, known in _names().items():
-            form["$defs"] |= {f"{name}.{one}": {"$ref": f"#/$defs/{of}"} for one, of in known.items()}
+            for one, of in known.items():
+                form["$defs"].setdefault(f"{name}.{one}", {"$ref": f"#/$defs/{of}"})
         return form
     parts = _names().get(operation)
     if parts is None:

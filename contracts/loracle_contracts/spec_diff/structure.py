@@ -44,8 +44,10 @@ class _Comparison:
         return type(a) is type(b) and bool(a == b)
 
     def _same_value(self, keyword: str, a: Json, b: Json) -> bool:
-        if keyword in ("enum", "required", "type", "dependentRequired", "pattern", "format"):
+        if keyword == "enum":
             return json_key(a) == json_key(b)
+        if keyword in ("required", "type", "dependentRequired"):
+            return bool(a == b)
         if keyword in ("properties", "patternProperties", "dependentSchemas"):
             return a.keys() == b.keys() and all(self.same(a[name], b[name]) for name in a)
         if isinstance(a, list) and isinstance(b, list):

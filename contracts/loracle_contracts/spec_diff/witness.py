@@ -20,7 +20,7 @@ __all__ = ["MOST_WITNESSES", "Witness", "witnesses"]
 
 Json = Any
 # How many payloads are judged after the first witness, to find others.
-_MORE_CHECKS = 4_000
+_MORE_CHECKS = 2_500
 _MOST_STARTS = 24
 _MOST_NEIGHBOURS = 200
 MOST_WITNESSES = 10
@@ -42,7 +42,7 @@ class Witness:
 
 
 def witnesses(
-    accepting: Schema, refusing: Schema, examples: Iterable[Json] = (), most: int = 20_000
+    accepting: Schema, refusing: Schema, examples: Iterable[Json] = (), most: int = 10_000
 ) -> list[Witness]:
     """Payloads that `accepting` accepts and `refusing` refuses, each for a reason of its own.
 
