@@ -74,6 +74,11 @@ class Place:
         """The member of this name, None where there is none; raises DocumentError where this is no object."""
         return self.members().get(name)
 
+    def raw(self, name: str, default: Json = None) -> Json:
+        """The value of the member of this name, whatever it is, else the default."""
+        found = self.get(name)
+        return found.value if found is not None else default
+
     def text(self, name: str) -> str | None:
         """The member of this name, which has to be text where it is there."""
         found = self.get(name)

@@ -108,7 +108,7 @@ def _operation(method: str, path: str, item: Place, place: Place) -> Operation:
     own = _parameters(place, path)
     body = place.get("requestBody")
     answers = place.get("responses")
-    other = {name: place.value[name] for name in ("callbacks",) if place.value.get(name)}
+    other = {name: place.raw(name) for name in ("callbacks",) if place.raw(name)}
     return Operation(
         id=place.text("operationId"),
         method=method,
@@ -161,11 +161,12 @@ def _parameter(name: str, place: Place, where: str) -> Parameter:
 
 def _media(place: Place) -> Media:
     examples = place.get("examples")
-    given = [place.value["example"]] if "example" in place.value else []
+    example = place.get("example")
+    given = [example.value] if example is not None else []
     if examples is not None and isinstance(examples.value, dict):
         found = [one.followed().get("value") for one in examples.members().values()]
         given += [one.value for one in found if one is not None]
-    return Media(place, place.get("schema"), given, place.value.get("encoding"))
+    return Media(place, place.get("schema"), given, place.raw("encoding"))
 
 
 def _all_media(place: Place) -> dict[str, Media]:
@@ -182,8 +183,8 @@ def _body(place: Place) -> Body:
 
 
 def _answer(place: Place, other: dict[str, Json], status: str) -> Answer:
-    if place.value.get("links"):
-        other[f"links of {status}"] = place.value["links"]
+    if place.raw("links"):
+        other[f"links of {status}"] = place.raw("links")
     headers = place.get("headers")
     found = {
         name.lower(): _parameter(name, one.followed(), "header")

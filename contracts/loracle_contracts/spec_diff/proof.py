@@ -20,7 +20,7 @@ from loracle_contracts.spec_diff.conjunction import (
     possible_types,
     resolved,
 )
-from loracle_contracts.spec_diff.schema_form import Schema
+from loracle_contracts.spec_diff.schema_form import Schema, json_key
 from loracle_contracts.spec_diff.structure import same
 
 __all__ = ["is_contained"]
@@ -30,6 +30,8 @@ Json = Any
 _MAX_STEPS = 4000
 _MAX_QUESTIONS = 400
 _MAX_LEVELS = 80
+# The library takes quadratic time and more over these.
+_LONGEST_ENUM = 400
 
 
 def is_contained(narrow: Schema, wide: Schema) -> bool:
@@ -94,9 +96,10 @@ class _Proof:
 
     def _asked(self, a: Json, b: Json) -> containment.Answer:
         self._questions -= 1
-        if self._questions < 0:
+        wide, narrow = self._wide.root(b), self._narrow.root(a)
+        if self._questions < 0 or max(_longest_enum(wide), _longest_enum(narrow)) > _LONGEST_ENUM:
             return "unknown"
-        return containment.containment(self._wide.root(b), self._narrow.root(a))
+        return containment.containment(wide, narrow)
 
     def _inside(self, a: Json, b: Json) -> bool:
         """As holds, of a member or an item."""
@@ -107,7 +110,10 @@ class _Proof:
 
     def _disjoint(self, a: Json, b: Json) -> bool:
         self._questions -= 1
-        return self._questions >= 0 and containment.disjoint(self._narrow.root(a), self._wide.root(b))
+        narrow, wide = self._narrow.root(a), self._wide.root(b)
+        if self._questions < 0 or max(_longest_enum(wide), _longest_enum(narrow)) > _LONGEST_ENUM:
+            return False
+        return containment.disjoint(narrow, wide)
 
     def _by_alternatives(self, a: dict[str, Json], b: Json) -> bool:
         """Each alternative of the narrow schema is accepted."""
@@ -154,7 +160,7 @@ class _Proof:
         wanted = {
             keyword: b[keyword]
             for keyword in NUMBERS_AND_TEXTS
-            if keyword in b and not any(keyword in one and one[keyword] == b[keyword] for one in given)
+            if keyword in b and not any(_follows(keyword, one, b) for one in given)
         }
         return not wanted or self._asked({"allOf": given}, wanted) == "yes"
 
@@ -280,6 +286,22 @@ class _Proof:
         return one.get("minContains", 1) >= b.get("minContains", 1) and (
             self._inside(one["contains"], b["contains"])
         )
+
+
+def _follows(keyword: str, given: dict[str, Json], wanted: dict[str, Json]) -> bool:
+    """Whether a keyword is met already, because it is the same or its values are among those allowed."""
+    if keyword == "enum" and "enum" in given:
+        return {json_key(value) for value in given["enum"]} <= {json_key(value) for value in wanted["enum"]}
+    return keyword in given and json_key(given[keyword]) == json_key(wanted[keyword])
+
+
+def _longest_enum(node: Json) -> int:
+    if isinstance(node, list):
+        return max(map(_longest_enum, node), default=0)
+    if not isinstance(node, dict):
+        return 0
+    own = len(node["enum"]) if isinstance(node.get("enum"), list) else 0
+    return max((own, *map(_longest_enum, node.values())))
 
 
 def _all(schemas: Iterable[Json]) -> Json:

@@ -162,10 +162,6 @@ class SchemaForm:
     def _plain(self, place: Place) -> dict[str, Json]:
         value = place.value
         node = {keyword: value[keyword] for keyword in _PLAIN if keyword in value}
-        if "const" in value:
-            # Both may be there, and then both count.
-            given = value.get("enum", [value["const"]])
-            node["enum"] = [one for one in given if json_key(one) == json_key(value["const"])]
         for keyword in _SCHEMAS:
             if keyword in value:
                 node[keyword] = self._converted(place.child(keyword, value[keyword]))
@@ -179,7 +175,13 @@ class SchemaForm:
                 node[keyword] = {name: self._converted(child) for name, child in map_.members().items()}
         if self._document.is_30:
             _from_30(node, value)
+        _check_keywords(node, place)
+        if self._document.is_30:
             self._leave_out_one_way_members(node, place)
+        if "const" in value:
+            # An enum may stand beside it, and then both count.
+            given = node.get("enum", [value["const"]])
+            node["enum"] = [one for one in given if json_key(one) == json_key(value["const"])]
         _formats(node, value)
         _tidy(node)
         examples = [value[k] for k in ("example", "default") if k in value]
@@ -189,11 +191,10 @@ class SchemaForm:
     def _leave_out_one_way_members(self, node: dict[str, Json], place: Place) -> None:
         """In 3.0 a member that is only read is required in answers alone, one only written in requests."""
         marker = "readOnly" if self._direction == "request" else "writeOnly"
-        required = node.get("required")
         properties = place.get("properties")
-        if isinstance(required, list) and properties is not None:
+        if "required" in node and properties is not None:
             marked = {n for n, p in properties.members().items() if _is_marked(p, marker)}
-            node["required"] = [name for name in required if name not in marked]
+            node["required"] = [name for name in node["required"] if name not in marked]
 
     def _check_loops(self, name: str, place: Place) -> None:
         """Refuses a schema that judges a value by judging the same value by itself."""
@@ -205,6 +206,20 @@ class SchemaForm:
                 if inner not in seen:
                     seen.add(inner)
                     waiting.append(inner)
+
+
+def _check_keywords(node: dict[str, Json], place: Place) -> None:
+    """Refuses keywords with values of a wrong type, so that all that follows can rely on them."""
+    from jsonschema_rs import ValidationError, meta  # noqa: PLC0415
+
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    try:
+        meta.validate({**head, **{keyword: node[keyword] for keyword in _PLAIN if keyword in node}})
+    except ValidationError as error:
+        first = str(error).partition("\n")[0]
+        for step in error.instance_path[:1]:
+            place = place.child(step, None)
+        raise place.error(f"this is no JSON Schema: {first}") from None
 
 
 def _check(schema: Schema, place: Place) -> None:
@@ -253,14 +268,12 @@ def _formats(node: dict[str, Json], value: dict[str, Json]) -> None:
     elif name in _BOUNDS:
         del node["format"]
         lowest, highest = _BOUNDS[name]
-        bounds = ("minimum", lowest, max), ("maximum", highest, min)
-        for keyword, bound, narrower in bounds:
-            given = node.get(keyword, bound)
-            node[keyword] = narrower(given, bound) if isinstance(given, (int, float)) else given
+        node["minimum"] = max(node.get("minimum", lowest), lowest)
+        node["maximum"] = min(node.get("maximum", highest), highest)
     for keyword in ("contentEncoding", "contentMediaType", "contentSchema"):
         if keyword in value:
             text = f"{keyword}: {json.dumps(value[keyword], sort_keys=True)}"
-            node["allOf"] = [*_list(node.get("allOf")), {"format": text}]
+            node["allOf"] = [*node.get("allOf", ()), {"format": text}]
 
 
 def _tidy(node: dict[str, Json]) -> None:
@@ -271,12 +284,12 @@ def _tidy(node: dict[str, Json]) -> None:
             node["exclusive" + bound.capitalize()] = 0
     if isinstance(node.get("type"), str):
         node["type"] = [node["type"]]
-    if isinstance(node.get("type"), list) and all(isinstance(one, str) for one in node["type"]):
+    if "type" in node:
         types = set(node["type"])
         node["type"] = sorted(types - {"integer"} if "number" in types else types)
-    if isinstance(node.get("enum"), list):
+    if "enum" in node:
         node["enum"] = sorted(node["enum"], key=json_key)
-    if isinstance(node.get("required"), list) and all(isinstance(one, str) for one in node["required"]):
+    if "required" in node:
         node["required"] = sorted(set(node["required"]))
     if "if" not in node:
         node.pop("then", None)
@@ -288,10 +301,6 @@ def _tidy(node: dict[str, Json]) -> None:
             del node[keyword]
     if list(node) == ["allOf"] and len(node["allOf"]) == 1 and isinstance(node["allOf"][0], dict):
         node |= node.pop("allOf")[0]
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
 
 
 def json_key(value: Json) -> str:

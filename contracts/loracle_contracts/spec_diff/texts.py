@@ -36,9 +36,15 @@ _OF_FORMAT = {
 class _Short(random.Random):
     """Chances that always fall the same, and repeat as little as is allowed."""
 
+    left = 12 * _LONGEST
+
     def randint(self, a: int, b: int) -> int:
-        """A number of repetitions."""
-        return min(max(a, b), a + int(self.random() * 3))
+        """A number of repetitions; raises OverflowError where there would be too many of them."""
+        times = min(max(a, b), a + int(self.random() * 3))
+        self.left -= times
+        if self.left < 0:
+            raise OverflowError
+        return times
 
 
 @cache

@@ -222,7 +222,10 @@ def _number(choice: View, _depth: int, _is_full: bool) -> Json:
 def _fits(number: float, node: dict[str, Json]) -> bool:
     if "type" in node and "number" not in node["type"] and number != int(number):
         return False
-    if "multipleOf" in node and number % node["multipleOf"]:
+    try:
+        if "multipleOf" in node and number % node["multipleOf"]:
+            return False
+    except OverflowError:
         return False
     return bool(
         node.get("minimum", number) <= number <= node.get("maximum", number)
