@@ -72,7 +72,9 @@ class Place:
 
     def get(self, name: str) -> Place | None:
         """The member of this name, None where there is none; raises DocumentError where this is no object."""
-        return self.members().get(name)
+        if not isinstance(self.value, dict):
+            raise self.error("an object is wanted here")
+        return self.child(name, self.value[name]) if name in self.value else None
 
     def raw(self, name: str, default: Json = None) -> Json:
         """The value of the member of this name, whatever it is, else the default."""
@@ -110,16 +112,15 @@ class Place:
         """What a reference that stands here points to."""
         if not isinstance(reference, str) or not (reference == "#" or reference.startswith("#/")):
             raise self.error(f"the reference {reference!r} does not begin with #/; bundle the document first")
-        place = self.document.top()
+        found: Json = self.document.root
         for step in _steps(reference):
-            found = place.value
             if isinstance(found, dict) and step in found:
-                place = place.child(step, found[step])
+                found = found[step]
             elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
-                place = place.child(step, found[int(step)])
+                found = found[int(step)]
             else:
                 raise self.error(f"the reference {reference!r} leads nowhere")
-        return place
+        return Place(self.document, reference, found)
 
 
 def _steps(reference: str) -> Iterator[str]:

@@ -117,6 +117,7 @@ class SchemaForm:
         self._definitions: dict[str, Json] = {}
         self._names: dict[str, str] = {}
         self._found: dict[str, Schema] = {}
+        self._checked: set[str | None] = set()
 
     def schema(self, place: Place) -> Schema:
         """The schema that stands here; raises DocumentError where it is none."""
@@ -125,9 +126,22 @@ class SchemaForm:
             node = self._converted(place)
             for name in list(self._definitions)[new:]:
                 self._check_loops(name, place)
-            self._found[place.pointer] = schema = Schema(node, self._definitions)
-            _check(schema, place)
+            self._found[place.pointer] = Schema(node, self._definitions)
+            self._check(self._found[place.pointer], place)
         return self._found[place.pointer]
+
+    def _check(self, schema: Schema, place: Place) -> None:
+        """Finds out whether a validator can be made of the schema, once for each definition."""
+        from jsonschema_rs import Draft202012Validator  # noqa: PLC0415
+
+        name = schema.node.get("$ref") if isinstance(schema.node, dict) else None
+        if name is None or name not in self._checked:
+            try:
+                Draft202012Validator(schema.root(), validate_formats=True)
+            except ValueError as error:
+                first = str(error).partition("\n")[0]
+                raise place.error(f"this is no JSON Schema: {first}") from None
+            self._checked.add(name)
 
     def _converted(self, place: Place) -> Json:
         value = place.value
@@ -219,17 +233,6 @@ def _check_keywords(node: dict[str, Json], place: Place) -> None:
         first = str(error).partition("\n")[0]
         for step in error.instance_path[:1]:
             place = place.child(step, None)
-        raise place.error(f"this is no JSON Schema: {first}") from None
-
-
-def _check(schema: Schema, place: Place) -> None:
-    """Finds out whether a validator can be made of the schema."""
-    from jsonschema_rs import Draft202012Validator  # noqa: PLC0415
-
-    try:
-        Draft202012Validator(schema.root(), validate_formats=True)
-    except ValueError as error:
-        first = str(error).partition("\n")[0]
         raise place.error(f"this is no JSON Schema: {first}") from None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from loracle_contracts.spec_diff.alternatives import View
 from loracle_contracts.spec_diff.edits import edited
 from loracle_contracts.spec_diff.schema_form import Schema
 from loracle_contracts.spec_diff.values import built, text_of
@@ -75,42 +76,50 @@ class _Search:
     def __init__(self, accepting: Schema, refusing: Schema) -> None:
         from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - takes 15 ms to import
 
-        self._accepting = accepting
-        self._refusing = refusing
+        self._old: View = [(accepting.node, accepting)]
+        self._new: View = [(refusing.node, refusing)]
+        self._seen: set[bytes] = set()
         self._accepts = Draft202012Validator(accepting.root(), validate_formats=True)
         self._refuses = Draft202012Validator(refusing.root(), validate_formats=True)
         self.checks = 0
 
     def values(self, examples: Iterable[Json]) -> Iterator[Json]:
-        """Payloads to judge: the starts, then their neighbours, from near to far."""
-        old, new = [(self._accepting.node, self._accepting)], [(self._refusing.node, self._refusing)]
-        starts: list[Json] = []
-        seen: set[bytes] = set()
-        first = [*built(old, is_full=False), *built(old, is_full=True), *examples]
-        first += [*built(new, is_full=False), *built(new, is_full=True)]
-        for value in first:
-            if self._is_new(value, seen):
-                yield value
-                starts.append(value)
+        """Payloads to judge, from near to far: what is built, its neighbours, then the examples'."""
+        yield from (made := self._unseen((*self._built(full=False), *self._built(full=True))))
         # Where nothing is accepted, a neighbour of what was built may be.
-        good = [value for value in starts if self._is_accepted(value)] or list(starts) or [None]
-        for everywhere in (False, True):
-            queue, enqueued = deque(good[:_MOST_STARTS]), len(good)
-            while queue:
-                start = queue.popleft()
-                for value in edited(start, old, new, everywhere=everywhere):
-                    if not self._is_new(value, seen):
-                        continue
-                    yield value
-                    if enqueued < _MOST_NEIGHBOURS and self._is_accepted(value):
-                        queue.append(value)
-                        enqueued += 1
+        starts = self._accepted(made) or made or [None]
+        yield from self._neighbours(starts, everywhere=False)
+        yield from (given := self._unseen(examples))
+        yield from self._neighbours(given := self._accepted(given), everywhere=False)
+        yield from self._neighbours([*starts, *given], everywhere=True)
 
-    def _is_new(self, value: Json, seen: set[bytes]) -> bool:
+    def _built(self, *, full: bool) -> Iterator[Json]:
+        yield from built(self._old, is_full=full)
+        yield from built(self._new, is_full=full)
+
+    def _neighbours(self, starts: list[Json], *, everywhere: bool) -> Iterator[Json]:
+        """Those at one edit from the starts, then those at one more edit from what of them is accepted."""
+        queue = deque(starts[:_MOST_STARTS])
+        left = _MOST_NEIGHBOURS
+        while queue:
+            for value in edited(queue.popleft(), self._old, self._new, everywhere=everywhere):
+                if self._is_new(value):
+                    yield value
+                    if left > 0 and self._is_accepted(value):
+                        queue.append(value)
+                        left -= 1
+
+    def _unseen(self, values: Iterable[Json]) -> list[Json]:
+        return [value for value in values if self._is_new(value)]
+
+    def _accepted(self, values: Iterable[Json]) -> list[Json]:
+        return [value for value in values if self._is_accepted(value)]
+
+    def _is_new(self, value: Json) -> bool:
         key = text_of(value)
-        if key in seen:
+        if key in self._seen:
             return False
-        seen.add(key)
+        self._seen.add(key)
         return True
 
     def _is_accepted(self, value: Json) -> bool:
