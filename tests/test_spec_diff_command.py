@@ -40,40 +40,27 @@ def _edit(name: str) -> Edit:
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "code"),
+    ("name", "arguments", "verdict", "code"),
     [
-        ("a description", [], 0),
-        ("maximum lowered", [], 1),
-        ("maximum lowered", ["--side", "clients"], 1),
-        ("maximum lowered", ["--side", "servers"], 0),
-        ("maximum lowered", ["--allow-unknown"], 1),
-        ("maximum raised", ["--side", "clients"], 0),
-        ("maximum raised", ["--side", "servers"], 1),
-        ("a pattern respelled", [], 1),
-        ("a pattern respelled", ["--allow-unknown"], 0),
-        ("a default replaced", ["--side", "clients"], 1),
-        ("a default replaced", ["--allow-unknown"], 0),
-        ("a server removed", [], 1),
+        ("a description", [], "compatible", 0),
+        ("a parameter tightened", [], "breaking", 1),
+        ("a parameter tightened", ["--side", "clients"], "breaking", 1),
+        ("a parameter tightened", ["--side", "servers"], "compatible", 0),
+        ("a parameter tightened", ["--allow-unknown"], "breaking", 1),
+        ("a parameter loosened", ["--side", "clients"], "compatible", 0),
+        ("a parameter loosened", ["--side", "servers"], "breaking", 1),
+        ("a pattern respelled", [], "maybe", 1),
+        ("a pattern respelled", ["--allow-unknown"], "maybe", 0),
+        ("a default replaced", ["--side", "clients"], "maybe", 1),
+        ("a default replaced", ["--allow-unknown"], "maybe", 0),
+        ("a server removed", [], "maybe", 1),
     ],
 )
 def test_the_exit_code_says_whether_something_breaks(
-    tmp_path: Path, name: str, arguments: list[str], code: int
+    tmp_path: Path, name: str, arguments: list[str], verdict: str, code: int
 ) -> None:
-    verdict = {0: "compatible", 1: "breaking"}[code]
-    if "--allow-unknown" in arguments or name in (
-        "a pattern respelled",
-        "a default replaced",
-        "a server removed",
-    ):
-        verdict = "breaking" if name == "maximum lowered" else "maybe"
-    for form in ("text", "json"):
-        printed = diff(tmp_path, _edit(name), *arguments, "--format", form, code=code).stdout
-        if form == "json":
-            assert json.loads(printed)["verdict"] == verdict
-        else:
-            assert printed.splitlines()[-1].startswith(
-                f"{verdict}: of 8" if "default" not in name else verdict
-            )
+    printed = diff(tmp_path, _edit(name), *arguments, code=code).stdout
+    assert printed.splitlines()[-1].startswith(f"{verdict}: of ")
 
 
 def test_a_setting_of_the_environment_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
