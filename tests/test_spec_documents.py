@@ -176,7 +176,7 @@ def _places(node: Json, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(st.lists(st.tuples(st.sampled_from(_places(SHOP)[1:]), _JUNK), min_size=1, max_size=3))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_damaged_document_is_compared_or_refused(damages: list[tuple[tuple[Any, ...], Json]]) -> None:
     damaged = copy.deepcopy(SHOP)
     for (*way, last), junk in damages:

@@ -149,7 +149,7 @@ def _validator(schema: Schema) -> Any:
 
 
 @given(pairs(), st.lists(VALUES, min_size=5, max_size=25))
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_payload_contradicts_a_proof(drawn: tuple[Json, Json, Json, Json], values: list[Json]) -> None:
     one, other, tree, other_tree = drawn
     try:

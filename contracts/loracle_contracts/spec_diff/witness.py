@@ -21,7 +21,7 @@ __all__ = ["MOST_WITNESSES", "Witness", "witnesses"]
 
 Json = Any
 # How many payloads are judged after the first witness, to find others.
-_MORE_CHECKS = 2_500
+_MORE_CHECKS = 1_500
 _MOST_STARTS = 24
 _MOST_NEIGHBOURS = 200
 MOST_WITNESSES = 10
