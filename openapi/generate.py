@@ -21,6 +21,7 @@ from compat30 import compat30
 from contract_page import contract_page
 from models import models
 from rule_table import rule_table
+from typescript import is_fresh
 from validation_form import operation_table, validation_form
 
 ROOT = HERE.parent
@@ -99,6 +100,8 @@ def main() -> int:
         path.write_bytes(files[path])
     for path in obsolete:
         path.unlink()
+    if not all(map(is_fresh, PROFILES)):
+        print("The TypeScript declarations are stale now; run python openapi/typescript.py, which needs npm.")
     return 0
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import signal
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,20 @@ def test_a_setting_of_the_environment_counts(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("LORACLE_SPEC_DIFF_FORMAT", "json")
     printed = diff(tmp_path, _edit("maximum lowered"), code=0).stdout
     assert json.loads(printed)["operations"][0]["breaks"] == {"servers": "no"}
+
+
+def test_an_interrupt_ends_it_at_once() -> None:
+    command = [sys.executable, "-m", "loracle_mockserver", "spec", "diff", "-", "builtin:strict"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        assert run.stdin is not None
+        run.stdin.write(b" " * 2**20)  # more than a pipe holds, so it is being read
+        run.stdin.flush()
+        run.send_signal(signal.SIGINT)
+        printed, said = run.communicate()
+    assert (run.returncode, printed) == (130, b"")
+    assert said == b"Interrupted: the documents were not compared to the end.\n"
 
 
 # --- the report

@@ -130,7 +130,7 @@ def test_good_requests_compile(tools: Path) -> None:
 @pytest.mark.long
 def test_bad_requests_do_not_compile(tools: Path) -> None:
     examples = dict(_requests("invalid"))
-    index = json.loads(spec.read("examples.json"))
+    index = spec.examples()
     rules = spec.rules("strict")
     wrong = _wrong_lines(tools, list(examples.values()))
     seen = {index[path]["rule"] for line, path in enumerate(examples, 1) if line in wrong}

@@ -85,13 +85,13 @@ def read(name: str) -> bytes:
 
 
 @cache
-def _examples() -> dict[str, dict[str, str]]:
+def examples() -> dict[str, dict[str, Any]]:
+    """Every shipped example by its path below openapi/examples/.
+
+    An entry has `text`, or `base64` where it is no text; of an invalid one `rule` and `pointer` say what
+    it breaks, of one with a lint `lint` and `pointer`.
+    """
     return dict(json.loads(read("examples.json")))
-
-
-def examples() -> tuple[str, ...]:
-    """The paths of all examples below openapi/examples/."""
-    return tuple(_examples())
 
 
 def example(path: str) -> bytes:
@@ -99,7 +99,7 @@ def example(path: str) -> bytes:
 
     Raises KeyError where there is none.
     """
-    found = _examples()[path]
+    found: dict[str, str] = examples()[path]
     return found["text"].encode() if "text" in found else base64.b64decode(found["base64"])
 
 

@@ -6,9 +6,10 @@ import signal
 
 import click
 
-__all__ = ["COULD_NOT_RUN", "TERMINATED", "CouldNotRunError"]
+__all__ = ["COULD_NOT_RUN", "INTERRUPTED", "TERMINATED", "CouldNotRunError"]
 
 COULD_NOT_RUN = 3
+INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM  # as a shell shows a process that SIGTERM ended
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from loracle_mockserver.exit_codes import CouldNotRunError
+from loracle_mockserver.exit_codes import INTERRUPTED, CouldNotRunError
 from loracle_mockserver.options import option
 
 if TYPE_CHECKING:
@@ -160,6 +160,9 @@ def diff(old: str, new: str, form: str, side: str, allow_unknown: bool) -> None:
         comparison = compare(read_document(old), read_document(new))
     except DocumentError as error:
         raise CouldNotRunError(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("Interrupted: the documents were not compared to the end.", err=True)
+        click.get_current_context().exit(INTERRUPTED)
     except ImportError as error:
         raise CouldNotRunError(f"comparing needs jsonschema-rs, which is not there: {error}") from None
     parties = _SIDES[side]

@@ -12,7 +12,7 @@ __all__ = ["NUMBERS_AND_TEXTS", "TYPES", "Parts", "of_one_type", "parts", "possi
 Json = Any
 Parts = list[dict[str, Json]]
 
-TYPES = ("null", "boolean", "number", "string", "array", "object")
+TYPES: tuple[str, ...] = ("null", "boolean", "number", "string", "array", "object")
 NUMBERS_AND_TEXTS = (
     "type", "enum", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength",
     "minLength", "pattern", "format",

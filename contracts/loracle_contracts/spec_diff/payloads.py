@@ -19,6 +19,7 @@ __all__ = ["Finding", "Payloads"]
 Json = Any
 Examples = Callable[[], Iterable[Json]]
 
+_Forms = dict[Direction, SchemaForm]
 _DIRECTIONS: tuple[Direction, ...] = ("request", "answer")
 _ANYTHING = Schema({}, {})
 
@@ -35,8 +36,8 @@ class Payloads:
     """The schemas of an old and a new document, compared where they are used."""
 
     def __init__(self, old: Document, new: Document) -> None:
-        self._old = {direction: SchemaForm(old, direction) for direction in _DIRECTIONS}
-        self._new = {direction: SchemaForm(new, direction) for direction in _DIRECTIONS}
+        self._old: _Forms = {direction: SchemaForm(old, direction) for direction in _DIRECTIONS}
+        self._new: _Forms = {direction: SchemaForm(new, direction) for direction in _DIRECTIONS}
         self._found: dict[tuple[int, int], Finding] = {}
 
     def lost(self, old: Media, new: Media, direction: Direction, examples: Examples) -> Finding:
@@ -59,7 +60,7 @@ class Payloads:
             examples,
         )
 
-    def _schema(self, forms: dict[Direction, SchemaForm], media: Media, direction: Direction) -> Schema:
+    def _schema(self, forms: _Forms, media: Media, direction: Direction) -> Schema:
         return forms[direction].schema(media.schema) if media.schema is not None else _ANYTHING
 
     def _finding(
