@@ -7,8 +7,9 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from document_edits import Edit
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
-from spec_edits import ANSWERS, EQUAL, FALSE_ALARMS, OPERATIONS, REQUESTS, Edit
+from spec_edits import ANSWERS, EQUAL, FALSE_ALARMS, OPERATIONS, REQUESTS
 
 from loracle_contracts import spec
 from loracle_contracts.spec_diff import Change, Comparison, Document, Party, compare, read_document

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from spec_edits import CONTRACT, EQUAL, FALSE_ALARMS, OPERATIONS, REQUESTS, Edit
+from document_edits import CONTRACT, Edit
+from spec_edits import EQUAL, FALSE_ALARMS, OPERATIONS, REQUESTS
 
 from loracle_contracts.spec_diff import Document, compare, read_document, text_report
 from loracle_mockserver.cli import main

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from document_edits import SHOP
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spec_edits import SHOP
 
 from loracle_contracts import spec
 from loracle_contracts.spec_diff import Document, DocumentError, compare, read_document
