@@ -1,7 +1,7 @@
 """Derives an OpenAPI 3.0 document that stock 3.0 tools can read.
 
-3.0 has no const, no type lists and no if/then, and tools disagree on exclusive bounds. What is
-lost, is lost towards accepting: the one cross-field rule stays in the description only.
+3.0 has no const, no type lists and no if/then, and tools disagree on exclusive bounds. The one
+cross-field rule is spelled with `not`, which generators of code leave alone.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ def _schema(node: dict[str, Json]) -> dict[str, Json]:
     if "exclusiveMinimum" in out:
         # The smallest double above the bound, so that no exclusive bound is needed.
         out["minimum"] = math.nextafter(out.pop("exclusiveMinimum"), math.inf)
+    if "if" in node:
+        # Not both: the condition, and what breaks its consequence.
+        out["not"] = {"allOf": [_schema(node["if"]), {"not": _schema(node["then"])}]}
     if "properties" in out:
         out["properties"] = {k: _schema(v) for k, v in out["properties"].items()}
     if isinstance(out.get("additionalProperties"), dict):
@@ -77,7 +80,7 @@ def _single_type(out: dict[str, Json], node: dict[str, Json]) -> dict[str, Json]
     nullable = {"nullable": True} if "null" in types or None in out.get("enum", []) else {}
     types = [t for t in types if t != "null"]
     if "enum" in out and not types:
-        types = ["string"]
+        types = ["boolean" if out["enum"] == [True] else "string"]
     if len(types) == 1:
         out |= {"type": types[0], **nullable}
     elif types:

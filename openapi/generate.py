@@ -21,6 +21,7 @@ from compat30 import compat30
 from contract_page import contract_page
 from models import models
 from rule_table import rule_table
+from typescript import is_fresh
 from validation_form import operation_table, validation_form
 
 from loracle_contracts.editor_schema import standalone
@@ -85,8 +86,9 @@ def _json(document: Any) -> bytes:
 
 
 def _obsolete(files: dict[Path, bytes]) -> list[Path]:
+    # The declarations of types are typescript.py's.
     found = [*sorted(SPEC.rglob("*")), *sorted(EDITORS.glob("*"))]
-    return [path for path in found if path.is_file() and path not in files]
+    return [path for path in found if path.is_file() and path.suffix != ".ts" and path not in files]
 
 
 def main() -> int:
@@ -106,6 +108,8 @@ def main() -> int:
         path.write_bytes(files[path])
     for path in obsolete:
         path.unlink()
+    if not all(map(is_fresh, PROFILES)):
+        print("The TypeScript declarations are stale now; run python openapi/typescript.py, which needs npm.")
     return 0
 
 

@@ -9,7 +9,8 @@ from urllib.parse import urldefrag, urljoin
 
 import pytest
 from bundle import HERE, bundle, load
-from containment import equal
+
+from loracle_contracts.containment import equal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

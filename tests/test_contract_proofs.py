@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bundle import PROFILES, bundle, profile
-from containment import UndecidedError, covers, equal
 from validation_form import operation_table, validation_form
+
+from loracle_contracts.containment import UndecidedError, covers, equal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,6 +15,7 @@ __all__ = ["main", "run"]
 _COMMANDS = {
     "serve": "serve_command",
     "validate": "validate_command",
+    "spec": "spec_command",
 }
 
 
