@@ -117,6 +117,8 @@ def test_what_is_strict_comes_back_as_it_was(value: Any) -> None:
 
 
 @given(damaged())
+@example(b'{"\\ud800": 1}')
+@example(b'{"\\ud800\xff": 1}')
 def test_the_verdict_never_raises_and_points_into_the_text(data: bytes) -> None:
     verdict = validate(data)
     text = data.decode("utf-8", "replace")

@@ -12,6 +12,8 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from json.scanner import make_scanner
 from typing import Any, NamedTuple
 
+from loracle_contracts.parse import without_surrogates
+
 __all__ = ["Lines", "Place", "locate", "pointer"]
 
 Path = tuple[str | int, ...]
@@ -100,10 +102,11 @@ def _walk(text: str, at: int, wanted: _Branch, path: Path, found: dict[Path, Pla
         if in_object:
             member = _MEMBER(text, at)
             if member is None:
-                step, at = scanstring(text, at + 1, False)
+                name, at = scanstring(text, at + 1, False)
+                step = without_surrogates(name)
                 at = _COLON(text, at).end()  # type: ignore[union-attr]
             else:
-                step, start, end = member[1], *member.span(2)
+                step, start, end = without_surrogates(member[1]), *member.span(2)
                 if start >= 0:
                     if step in wanted:
                         found[*path, step] = Place(key, start, end)

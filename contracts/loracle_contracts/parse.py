@@ -26,6 +26,7 @@ __all__ = [
     "parse",
     "parse_any_depth",
     "parse_fast",
+    "without_surrogates",
 ]
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
@@ -222,10 +223,10 @@ class _Scanner:
             value, end = scanstring(self.text, at + 1, True)
         except JSONDecodeError as error:
             self._break(*_string_fault(self.text, at, error))
-        if _SURROGATE.search(value):
+        readable = without_surrogates(value)
+        if readable is not value:
             self._note("json.surrogate", at, end)
-            value = _SURROGATE.sub("\ufffd", value)
-        return value, end
+        return readable, end
 
     def _number(self, match: re.Match[str]) -> int | float:
         text = match.group()
@@ -262,6 +263,11 @@ class _Scanner:
 
 class _Fatal(Exception):  # noqa: N818 - a jump, not an error that anybody sees
     """The rest of the text cannot be read."""
+
+
+def without_surrogates(text: str) -> str:
+    """The text with U+FFFD for each lone surrogate, which is how a parsed value has it."""
+    return text if text.isascii() or not _SURROGATE.search(text) else _SURROGATE.sub("\ufffd", text)
 
 
 def _string_fault(text: str, start: int, error: JSONDecodeError) -> tuple[str, int]:
