@@ -1,0 +1,39 @@
+"""Layer `examples`: the contract's own invalid examples must be refused; its valid reads must work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loracle_contracts import spec
+from loracle_contracts.fuzzing.probe import Probe
+from loracle_contracts.fuzzing.session import Session
+from loracle_contracts.oracle import CREATES
+
+__all__ = ["probes", "run"]
+
+LAYER = "examples"
+
+
+async def run(session: Session) -> None:
+    """Sends every documented example that no training starts."""
+    for probe in probes(session):
+        await session.send(probe)
+
+
+def probes(session: Session) -> Iterator[Probe]:
+    """The examples of requests and queries; valid creates are the business of layers with a budget."""
+    for path, entry in spec.examples().items():
+        kind, operation, part = path.split("/")[:3]
+        if kind not in ("valid", "invalid") or part not in ("request", "query"):
+            continue
+        if kind == "valid" and (operation in CREATES or operation == "createUploadUrl"):
+            continue
+        data = spec.example(path)
+        is_query = part == "query"
+        request = (
+            session.request(operation, query=data.decode("latin-1"))
+            if is_query
+            else session.request(operation, data)
+        )
+        name = path.rpartition("/")[2].rpartition(".")[0]
+        yield Probe(LAYER, f"the {kind} example {name}", request, entry.get("rule", f"{operation}.{name}"))

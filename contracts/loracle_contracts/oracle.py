@@ -1,0 +1,207 @@
+"""The oracle: which answers the contract allows to a raw request. Pure; knows no server and no socket.
+
+The order of judgement is the contract's (decision 0.9): sizes, authentication, route, method, content type,
+query, body. The first rule that a request breaks decides on the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from loracle_contracts import spec
+from loracle_contracts.exchange import Request
+from loracle_contracts.headers import (
+    authorization_rule,
+    content_encoding_rule,
+    content_type_rule,
+    header_violation,
+    redacted,
+)
+from loracle_contracts.proof import MAX_BODY
+from loracle_contracts.validation import validate
+from loracle_contracts.verdict import Profile, Violation
+
+__all__ = ["MAX_HEADERS", "MAX_UPLOAD", "UPLOADS", "Expectation", "Oracle", "Refusal"]
+
+MAX_HEADERS = 32 * 1024
+MAX_UPLOAD = 30 * 1024 * 1024
+UPLOADS = "/_uploads/"
+CREATES = ("createSubjectTraining", "createStyleTraining")
+# Refusals that tell of the account or of the moment, not of the request; every valid request may get them.
+_OF_THE_MOMENT = ("RATE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE", "GATEWAY_TIMEOUT")
+_OF_THE_ACCOUNT = (
+    "API_NOT_ALLOWED",
+    "BILLING_AUTH_FAILED",
+    "BILLING_BALANCE_NOT_ENOUGH",
+    "EXCEEDS_MAX_UPLOAD_QUOTA",
+    "FEATURE_NOT_ALLOWED",
+    "FREE_TRIAL_QUOTA_EXCEEDS",
+    "NEED_REAL_NAME_VERIFY",
+)
+# Refusals of a valid create that tell of what it names, which only the server knows.
+_OF_THE_IMAGES = (
+    "ILLEGAL_IMAGE_CONTENT",
+    "IMAGE_EXCEEDS_MAX_RESOLUTION",
+    "IMAGE_FILE_EXCEEDS_MAX_SIZE",
+    "IMAGE_NO_FACE_DETECTED",
+    "INVALID_IMAGE_FORMAT",
+    "INVALID_IMAGE_SIZE",
+)
+_OF_THE_TEXTS = ("BASE_MODEL_NOT_ALLOWD", "ILLEGAL_PROMPT", "TASK_NAME_EXISTED")
+
+
+class Refusal(NamedTuple):
+    """A refusal as the contract gives it: the status, and the reason in the envelope."""
+
+    status: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason}"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the contract allows as the answer to one request.
+
+    `operation` is None where no operation has this route and method. `refusal` is the answer that the
+    contract demands, or None where the request is valid and answered with 200. `tolerated` are answers
+    that a conforming server may give instead, because it knows more than the contract: of the account, of
+    the assets, of the moment.
+    `violations` are the rules that the request breaks, as far as they were judged.
+    """
+
+    operation: spec.Operation | None
+    refusal: Refusal | None
+    tolerated: tuple[Refusal, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    also: tuple[int, ...] = ()
+    """Statuses that HTTP allows instead, whatever the body."""
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether a conforming server does what the request asks for."""
+        return self.refusal is None
+
+    @property
+    def starts_job(self) -> bool:
+        """Whether a conforming server starts a training, which is paid for."""
+        return self.is_valid and self.operation is not None and self.operation.id in CREATES
+
+    def __str__(self) -> str:
+        return "200" if self.refusal is None else str(self.refusal)
+
+
+class Oracle:
+    """Judges requests under a profile. `keys` are those that the server knows; empty means every key."""
+
+    def __init__(self, profile: Profile = "strict", keys: Collection[str] = ()) -> None:
+        self.profile: Profile = profile
+        self.keys = frozenset(keys)
+
+    def expect(self, request: Request) -> Expectation:
+        """What the contract allows as the answer to a request."""
+        path = unquote(request.path)
+        if self.profile == "lenient" and path.startswith("//"):
+            path = "/" + path.lstrip("/")
+        is_upload = path.startswith(UPLOADS) and path.count("/") == 2
+        methods = _routes().get(f"{UPLOADS}{{file}}" if is_upload else path, {})
+        operation = methods.get(request.method)
+        if _head_size(request) > MAX_HEADERS:
+            return _refused(operation, "HEADERS_TOO_LARGE")
+        if len(request.body) > (MAX_UPLOAD if path.startswith(UPLOADS) else MAX_BODY):
+            return _refused(operation, "REQUEST_TOO_LARGE")
+        if not is_upload:
+            refusal = self._refused_key(request, operation)
+            if refusal is not None:
+                return refusal
+        if not methods:
+            return _refused(None, "API_NOT_FOUND")
+        if operation is None:
+            return Expectation(None, _refusal("METHOD_NOT_ALLOWED"), also=_also(request.method, methods))
+        return self._judged(request, operation)
+
+    def _refused_key(self, request: Request, operation: spec.Operation | None) -> Expectation | None:
+        sent = request.values("authorization")
+        rule = authorization_rule(sent, self.profile)
+        if rule is None and self.keys and _key(sent[0]) not in self.keys:
+            rule = "header.authorization.key"
+        if rule is None:
+            return None
+        reason = "MISSING_API_KEY" if rule.endswith("required") else "INVALID_API_KEY"
+        violation = header_violation(rule, redacted(sent), self.profile)
+        # The vendor's guide to errors says 401, its table 400 and 403 (contract section 4, row 19).
+        habit = (_refusal("FAILED_TO_AUTH"),) if self.profile == "lenient" else ()
+        return Expectation(operation, _refusal(reason), habit, (violation,))
+
+    def _judged(self, request: Request, operation: spec.Operation) -> Expectation:
+        if operation.request:
+            for name, judge in (
+                ("content-type", content_type_rule),
+                ("content-encoding", content_encoding_rule),
+            ):
+                sent = ", ".join(request.values(name))
+                rule = judge(sent)
+                if rule is not None:
+                    violation = header_violation(rule, sent or "nothing", self.profile)
+                    return _refused(operation, "UNSUPPORTED_MEDIA_TYPE", violation)
+            verdict = validate(request.body, operation.id, self.profile)
+        elif operation.query:
+            verdict = validate(request.query, operation.id, self.profile, "query")
+        else:
+            return Expectation(operation, None, _tolerated(operation, {}))
+        if verdict.violations:
+            return _refused(operation, "INVALID_REQUEST_BODY", *verdict.violations)
+        return Expectation(operation, None, _tolerated(operation, verdict.value))
+
+
+def _refusal(reason: str) -> Refusal:
+    return Refusal(spec.errors()[reason]["code"], reason)
+
+
+def _refused(operation: spec.Operation | None, reason: str, *violations: Violation) -> Expectation:
+    return Expectation(operation, _refusal(reason), (), violations)
+
+
+def _also(method: str, methods: Mapping[str, spec.Operation]) -> tuple[int, ...]:
+    if method == "HEAD" and "GET" in methods:
+        return (200, 400, 404)  # RFC 9110 wants HEAD wherever there is GET
+    # An answer to a preflight of a browser, or to the question which methods there are.
+    return (200, 204) if method == "OPTIONS" else ()
+
+
+def _tolerated(operation: spec.Operation, value: Any) -> tuple[Refusal, ...]:
+    reasons = [*_OF_THE_MOMENT, *_OF_THE_ACCOUNT]
+    if operation.id in CREATES:
+        reasons += [*_OF_THE_IMAGES, *_OF_THE_TEXTS]
+        items = value.get("image_dataset_items") or []
+        if any(not str(item.get("caption") or "").strip() for item in items):
+            reasons.append("EMPTY_IMAGE_CAPTION")
+    if "task_id" in value:
+        reasons.append("TASK_NOT_FOUND")
+    if operation.id == "putUpload":
+        reasons += ["INVALID_IMAGE_FORMAT", "API_NOT_FOUND"]
+    documented = {reason: int(status) for status, known in operation.errors.items() for reason in known}
+    return tuple(Refusal(documented[reason], reason) for reason in reasons if reason in documented)
+
+
+@cache
+def _routes() -> dict[str, dict[str, spec.Operation]]:
+    routes: dict[str, dict[str, spec.Operation]] = {}
+    for operation in spec.operations().values():
+        routes.setdefault(operation.path, {})[operation.method] = operation
+    return routes
+
+
+def _head_size(request: Request) -> int:
+    """Bytes of target and headers, with the four that separate each header."""
+    return len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
+
+
+def _key(value: str) -> str:
+    scheme, _, key = value.strip().partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else value.strip()
