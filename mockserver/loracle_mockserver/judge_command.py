@@ -59,7 +59,12 @@ __all__ = ["judge"]
     metavar="SECONDS",
     help="The shortest pause before a call is tried again.",
 )
-@option("--format", default="text", type=click.Choice(["text", "json", "junit", "html"]), help="The report's form.")
+@option(
+    "--format",
+    default="text",
+    type=click.Choice(["text", "json", "junit", "html"]),
+    help="The report's form.",
+)
 @option("--show-output", is_flag=True, help="Pass on to stderr what the command prints.")
 @click.pass_context
 def judge(context: click.Context, /, command: tuple[str, ...], **chosen: Any) -> None:
@@ -124,7 +129,9 @@ def _judge(one: Judge, scenarios: Sequence[Any], jobs: int, results: list[Result
     for result in one.run(scenarios, jobs):
         results.append(result)
         if is_terminal:
-            click.echo(f"\r{len(results)} of {len(scenarios)}: {result.scenario.name}\x1b[K", err=True, nl=False)
+            click.echo(
+                f"\r{len(results)} of {len(scenarios)}: {result.scenario.name}\x1b[K", err=True, nl=False
+            )
     if is_terminal:
         click.echo("\r\x1b[K", err=True, nl=False)
 
@@ -143,6 +150,8 @@ def _report(results: Sequence[Result], form: str) -> None:
 
 def _exit_code(results: Sequence[Result]) -> int:
     if not any(result.observation.calls for result in results):
-        click.echo("The command made no call to LORACLE_URL under any scenario; is it told the URL?", err=True)
+        click.echo(
+            "The command made no call to LORACLE_URL under any scenario; is it told the URL?", err=True
+        )
         return COULD_NOT_RUN
     return int(any(result.findings for result in results))

@@ -51,7 +51,9 @@ def _success(observation: Observation, scenario: Scenario, limits: Limits) -> It
             return
     spoiled = [call for call in observation.calls if call.is_spoiled and call.entry.status == 200]
     if spoiled:
-        text = f"{spoiled[-1].entry.line()}: a 200 that holds no answer, and the command ended with exit code 0."
+        text = (
+            f"{spoiled[-1].entry.line()}: a 200 that holds no answer, and the command ended with exit code 0."
+        )
         yield Finding("garbage-as-success", text, (spoiled[-1],))
         return
     failed = [call for call in observation.calls if call.entry.status >= 400]

@@ -19,7 +19,7 @@ CATALOGUE = {
     "no-retry": "Try again after 429 and 503, with a growing pause and a limit.",
     "no-pause": "Pause before trying again, longer each time.",
     "retry-after-ignored": "Send nothing for as many seconds as Retry-After says.",
-    "retry-of-refusal": "Do not repeat a request that was refused with 400, 401, 403 or 404: it is refused again.",
+    "retry-of-refusal": "Do not repeat a request that was refused with 400, 401, 403 or 404.",
     "retry-storm": "Limit the number of tries, and let the pause grow.",
     "poll-storm": "Pause between two polls of a training; it takes minutes.",
     "endless-polling": "Give up after a time that you state.",

@@ -11,10 +11,11 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """`poll_pause` is the shortest pause between two polls of a training, `retry_pause` that before a call
+    """The limits that a client is held to.
 
-    is tried again, both in seconds; `tries` is how often one call may fail before it must not be tried
-    again; `polls` how often a training that goes nowhere may be asked for.
+    `poll_pause` is the shortest pause between two polls of a training, `retry_pause` that before a call is
+    tried again, both in seconds; `tries` is how often one call may fail before it must not be tried again;
+    `polls` how often a training that goes nowhere may be asked for.
     """
 
     poll_pause: float = 0.5

@@ -110,7 +110,13 @@ class Observation:
 
     @classmethod
     def of(
-        cls, entries: Sequence[tuple[int, Entry]], exit_code: int | None, output: str, key: str, seconds: float, ended: float
+        cls,
+        entries: Sequence[tuple[int, Entry]],
+        exit_code: int | None,
+        output: str,
+        key: str,
+        seconds: float,
+        ended: float,
     ) -> Observation:
         """Made of the entries of a journal with their numbers."""
         return cls(tuple(Call(n, entry) for n, entry in entries), exit_code, output, key, seconds, ended)

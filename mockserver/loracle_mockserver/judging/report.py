@@ -92,11 +92,17 @@ def junit_report(results: Sequence[Result]) -> str:
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", f"<testsuite {head}>"]
     for result in results:
         name = quoteattr(result.scenario.name)
-        lines.append(f'<testcase classname="loracle judge" name={name} time="{result.observation.seconds:.3f}">')
+        lines.append(
+            f'<testcase classname="loracle judge" name={name} time="{result.observation.seconds:.3f}">'
+        )
         for found in result.findings:
             text = _safe(result, found.text)
-            detail = "\n".join([text, found.advice, *(_safe(result, call.entry.line()) for call in found.calls)])
-            lines.append(f"<failure type={quoteattr(found.id)} message={quoteattr(text)}>{escape(detail)}</failure>")
+            detail = "\n".join(
+                [text, found.advice, *(_safe(result, call.entry.line()) for call in found.calls)]
+            )
+            lines.append(
+                f"<failure type={quoteattr(found.id)} message={quoteattr(text)}>{escape(detail)}</failure>"
+            )
         if result.outcome == "not exercised":
             lines.append(f"<skipped message={quoteattr('not exercised: ' + result.why)}/>")
         lines.append("</testcase>")
@@ -108,13 +114,23 @@ def html_page(results: Sequence[Result]) -> str:
     rows, parts = [], []
     for result in results:
         names = ", ".join(dict.fromkeys(found.id for found in result.findings)) or result.why
-        cells = (result.scenario.name, result.outcome, str(len(result.observation.calls)), _ended(result), names)
+        cells = (
+            result.scenario.name,
+            result.outcome,
+            str(len(result.observation.calls)),
+            _ended(result),
+            names,
+        )
         kind = result.outcome.replace(" ", "-")
-        rows.append(f"<tr class={kind}>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+        rows.append(
+            f"<tr class={kind}>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+        )
         if not result.findings:
             continue
         output = _safe(result, result.observation.output[-_SHOWN_OUTPUT:]).replace("\\u000a", "\n")
-        parts.append(f"<h2>{html.escape(result.scenario.name)}</h2><p>{html.escape(result.scenario.summary)}</p>")
+        parts.append(
+            f"<h2>{html.escape(result.scenario.name)}</h2><p>{html.escape(result.scenario.summary)}</p>"
+        )
         for found in result.findings:
             calls = "\n".join(f"#{call.n} {_safe(result, call.entry.line())}" for call in found.calls)
             parts.append(
@@ -122,7 +138,9 @@ def html_page(results: Sequence[Result]) -> str:
                 f"<p>A good client: {html.escape(found.advice)}</p><pre>{html.escape(calls)}</pre>"
             )
         parts.append(f"<details><summary>what it printed</summary><pre>{html.escape(output)}</pre></details>")
-    table = "<table><tr><th>scenario<th>outcome<th>calls<th>ended<th>findings</tr>" + "".join(rows) + "</table>"
+    table = (
+        "<table><tr><th>scenario<th>outcome<th>calls<th>ended<th>findings</tr>" + "".join(rows) + "</table>"
+    )
     return _PAGE.format(table=table, closing=html.escape(_closing(results)), parts="\n".join(parts))
 
 

@@ -40,7 +40,9 @@ def _contract(observation: Observation, scenario: Scenario, limits: Limits) -> I
             yield from _once(seen, name, call, (str(entry.operation), *rules), text)
 
 
-def _once(seen: set[tuple[str, ...]], name: str, call: Call, key: tuple[str, ...], text: str) -> Iterator[Finding]:
+def _once(
+    seen: set[tuple[str, ...]], name: str, call: Call, key: tuple[str, ...], text: str
+) -> Iterator[Finding]:
     if key not in seen:
         seen.add(key)
         yield Finding(name, text, (call,))

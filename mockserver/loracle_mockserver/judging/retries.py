@@ -92,7 +92,9 @@ def _refusal_again(observation: Observation, scenario: Scenario, limits: Limits)
             continue
         again = [later for later in observation.calls[index + 1 :] if later.same == call.same]
         if again:
-            text = f"{call.entry.line()} {call.entry.reason or ''}; the same was sent {len(again)} time(s) more."
+            text = (
+                f"{call.entry.line()} {call.entry.reason or ''}; the same was sent {len(again)} time(s) more."
+            )
             yield Finding("retry-of-refusal", text, (call, again[0]))
             return
 
@@ -107,7 +109,9 @@ def _storm(observation: Observation, scenario: Scenario, limits: Limits) -> Iter
             continue
         tries = failed.setdefault(call.same, [])
         tries.append(call)
-        is_burst = len(tries) >= _STORM and tries[-1].began - tries[-_STORM].began < limits.retry_pause * _STORM
+        is_burst = (
+            len(tries) >= _STORM and tries[-1].began - tries[-_STORM].began < limits.retry_pause * _STORM
+        )
         if is_burst or len(tries) > limits.tries:
             seconds = tries[-1].began - tries[0].began
             text = f"{call.entry.line()}: tried {len(tries)} times within {seconds:.1f} s."

@@ -1,18 +1,18 @@
-"""Judges one run of a client under one scenario: was the scenario met, and what was done wrong?"""
+"""Judges one run of a client under one scenario: whether it was met, and what was done wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from loracle_contracts.verdict import Profile
 from loracle_mockserver.fault_catalogue import CATALOGUE
+from loracle_mockserver.fault_rules import FaultRule
 from loracle_mockserver.judging import endings, requests, retries, waiting
 from loracle_mockserver.judging.finding import Finding, Result
 from loracle_mockserver.judging.limits import Limits
-from loracle_mockserver.judging.observation import Observation
+from loracle_mockserver.judging.observation import Call, Observation
 from loracle_mockserver.judging.scenario import Scenario
-from loracle_mockserver.life_cycle import STATES
+from loracle_mockserver.life_cycle import GONE, STATES
 
 __all__ = ["judge_observation"]
 
@@ -45,7 +45,7 @@ def _not_exercised(observation: Observation, scenario: Scenario) -> str:
     for kind in scenario.calls:
         if kind != "any" and not observation.of_kind(kind):
             return f"the command made no call of the kind {kind}"
-    if scenario.shows and not any(_shows(call.shown, scenario.shows, call) for call in observation.calls):
+    if scenario.shows and not any(_shows(call, scenario.shows) for call in observation.calls):
         return f"no poll has shown the state {scenario.shows}"
     strikes = [rule for rule in scenario.plan.rules if _is_about_calls(rule)]
     if strikes and not any(call.entry.fault for call in observation.calls):
@@ -53,14 +53,15 @@ def _not_exercised(observation: Observation, scenario: Scenario) -> str:
     return ""
 
 
-def _shows(shown: tuple[str, str | None] | None, state: str, call: Any) -> bool:
-    if state == "GONE":
+def _shows(call: Call, state: str) -> bool:
+    """Whether a poll has shown the state; that a task is gone shows a 404."""
+    if state == GONE:
         return call.kind == "status" and call.entry.status == 404
     wanted = STATES[state]
-    return shown is not None and shown == (wanted.task_status, wanted.model_status)
+    return call.shown == (wanted.task_status, wanted.model_status)
 
 
-def _is_about_calls(rule: Any) -> bool:
+def _is_about_calls(rule: FaultRule) -> bool:
     """Whether the rule spoils calls, and not the life of trainings."""
     kind = CATALOGUE.get(rule.fault or "")
     return kind is None or kind.family != "task"

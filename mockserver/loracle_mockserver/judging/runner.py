@@ -116,14 +116,11 @@ class Judge:
             except OSError as error:
                 raise CommandError(f"{self.command[0]}: {error.strerror or error}") from None
             self._running.add(process)
+            shower = self._shown(process, output) if self.show else None
             try:
-                shower = self._shown(process, output) if self.show else None
-                try:
-                    exit_code: int | None = process.wait(self.seconds)
-                except subprocess.TimeoutExpired:
-                    exit_code = None
-                if shower is not None and exit_code is not None:
-                    shower.join(_END_SECONDS)
+                exit_code: int | None = process.wait(self.seconds)
+            except subprocess.TimeoutExpired:
+                exit_code = None
             finally:
                 # What the command has started and left behind must not go on calling.
                 _end(process)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from loracle_mockserver.faults import FaultPlan, FaultPlanError, scenarios
+from loracle_mockserver.fault_rules import FaultPlanError
+from loracle_mockserver.faults import FaultPlan, scenarios
 
 __all__ = ["Scenario", "judged_scenarios"]
 

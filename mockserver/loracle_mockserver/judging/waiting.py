@@ -25,7 +25,10 @@ def _poll_storm(observation: Observation, scenario: Scenario, limits: Limits) ->
         quick = [pause for pause in pauses if pause[0] < limits.poll_pause * _SLACK]
         if len(quick) >= _STORM and len(quick) * 2 > len(pauses):
             shortest = max(min(pause for pause, _, _ in quick), 0)
-            text = f"{len(quick)} polls of one training came within {limits.poll_pause:g} s of the one before, the quickest after {shortest:.3f} s."
+            text = (
+                f"{len(quick)} polls of one training came within {limits.poll_pause:g} s of the one before, "
+                f"the quickest after {shortest:.3f} s."
+            )
             yield Finding("poll-storm", text, quick[0][1:])
             return
 
