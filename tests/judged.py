@@ -24,7 +24,8 @@ def call(method, path, body=None, **headers):
     data = None
     if body is not None:
         sent["Content-Type"], data = "application/json", json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(URL + path, data, sent, method=method), timeout=5) as answer:
+    request = urllib.request.Request(URL + path, data, sent, method=method)
+    with urllib.request.urlopen(request, timeout=5) as answer:
         return json.load(answer)
 
 BODY = {{"name": "judged", "base_model": "v1-5-pruned-emaonly", "width": 512, "height": 512,

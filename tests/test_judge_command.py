@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,7 @@ def test_every_format_tells_the_finding(tmp_path: Path) -> None:
         assert "breaks-contract" in done.output
         assert "/v3/training/nowhere" in done.output
         if form == "junit":
-            suite = ElementTree.fromstring(done.output)[0]  # noqa: S314 - our own
+            suite = ET.fromstring(done.output)[0]
             assert suite.attrib["failures"] == "1"
             assert [one.tag for one in suite[0]] == ["failure"]
         if form == "json":
@@ -82,6 +81,15 @@ def test_a_command_that_makes_no_call_could_not_be_judged() -> None:
     assert "the command made no call" in done.output
 
 
+def is_running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_what_the_command_left_behind_is_ended(tmp_path: Path) -> None:
     script = GOOD + (
         "import subprocess\n"
@@ -90,11 +98,7 @@ def test_what_the_command_left_behind_is_ended(tmp_path: Path) -> None:
     )
     assert judge(*HAPPY, command=client(tmp_path, script), cwd=tmp_path).code == 0
     child = int((tmp_path / "child").read_text())
-    with pytest.raises(ProcessLookupError):
-        while True:  # until the kernel has taken it away
-            os.kill(child, 0)
-            if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                raise ProcessLookupError
+    assert not is_running(child)
 
 
 def test_a_command_that_does_not_end_is_ended(tmp_path: Path) -> None:
@@ -134,7 +138,8 @@ def test_the_list_names_every_scenario_that_is_judged() -> None:
 def test_interrupted_it_reports_what_it_has(tmp_path: Path) -> None:
     script = (
         GOOD
-        + "open('seen', 'a').write('x')\nif len(open('seen').read()) > 1: print('waits', flush=True); time.sleep(600)"
+        + "open('seen', 'a').write('x')\n"
+        + "if len(open('seen').read()) > 1:\n    print('waits', flush=True)\n    time.sleep(600)"
     )
     given = [*COMMAND, "judge", "--show-output", *HAPPY, "--scenario", "slow-queue", "--"]
     process = subprocess.Popen(
