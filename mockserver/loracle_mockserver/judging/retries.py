@@ -48,15 +48,16 @@ def _without_name(call: Call) -> bytes:
 
 
 def _no_retry(observation: Observation, scenario: Scenario, limits: Limits) -> Iterator[Finding]:
-    """A 429 or 503 after which the call was not made again, and nothing came of it."""
+    """The first 429 or 503 of a kind of call, after which no other came."""
     del limits
     if scenario.ends != "well" or observation.is_out_of_time:
         return
     for call in observation.calls:
         if call.entry.status not in (429, 503) or not call.entry.fault:
             continue
+        tries = [other for other in observation.calls if other.kind == call.kind and other.entry.fault]
         later = [other for other in observation.calls if other.n > call.n and other.kind == call.kind]
-        if not later:
+        if not later and tries == [call]:
             text = f"{call.entry.line()}; it was not tried again."
             yield Finding("no-retry", text, (call,))
             return
