@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import queue
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from skeleton import SECONDS, Client, UnclearError, main
@@ -23,28 +24,33 @@ class StandardClient(Client):
         if "json" in given:
             data, sent["Content-Type"] = json.dumps(given["json"]).encode(), "application/json"
         request = urllib.request.Request(url, data, sent, method=method)
-        pool = ThreadPoolExecutor(1)
+        answers: queue.Queue[Any] = queue.Queue()
+        # A thread that is left behind must not keep the program alive.
+        threading.Thread(target=lambda: answers.put(_answer(request)), daemon=True).start()
         try:
-            return pool.submit(_answer, request).result(SECONDS)
-        except TimeoutError:
+            answer = answers.get(timeout=SECONDS)
+        except queue.Empty:
             raise UnclearError("the answer takes too long") from None
-        except (OSError, http.client.HTTPException) as error:
-            raise UnclearError(type(error).__name__) from None
-        finally:
-            pool.shutdown(wait=False)
+        if isinstance(answer, Exception):
+            raise UnclearError(type(answer).__name__)
+        status, names, body = answer
+        return status, names, body
 
 
-def _answer(request: urllib.request.Request) -> tuple[int, dict[str, str], bytes]:
+def _answer(request: urllib.request.Request) -> Any:
+    """Status, headers and body, or what went wrong."""
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-            return (
-                answer.status,
-                {name.lower(): value for name, value in answer.headers.items()},
-                answer.read(),
-            )
+            return answer.status, _lower(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, {name.lower(): value for name, value in error.headers.items()}, error.read()
+            return error.code, _lower(error.headers), error.read()
+    except (OSError, http.client.HTTPException) as error:
+        return error
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 main(StandardClient())

@@ -69,7 +69,8 @@ def _gave_up(observation: Observation, scenario: Scenario, limits: Limits) -> It
     if scenario.ends != "well" or observation.ended_well or not observation.calls:
         return
     if observation.is_out_of_time:
-        text = f"The command had not ended after {observation.seconds:.0f} s."
+        idle = observation.ended - observation.calls[-1].answered
+        text = f"The command had not ended after {observation.seconds:.0f} s, {max(idle, 0):.0f} s after its last call."
     else:
         text = f"The command ended with exit code {observation.exit_code}."
     yield Finding("gave-up", text, observation.calls[-1:])
