@@ -70,7 +70,10 @@ def _gave_up(observation: Observation, scenario: Scenario, limits: Limits) -> It
         return
     if observation.is_out_of_time:
         idle = observation.ended - observation.calls[-1].answered
-        text = f"The command had not ended after {observation.seconds:.0f} s, {max(idle, 0):.0f} s after its last call."
+        text = (
+            f"The command had not ended after {observation.seconds:.0f} s, "
+            f"{max(idle, 0):.0f} s after its last call."
+        )
     else:
         text = f"The command ended with exit code {observation.exit_code}."
     yield Finding("gave-up", text, observation.calls[-1:])

@@ -15,7 +15,8 @@ class Limits:
 
     `poll_pause` is the shortest pause between two polls of a training, `retry_pause` that before a call is
     tried again, both in seconds; `tries` is how often one call may fail before it must not be tried again;
-    `polls` how often a training that goes nowhere may be asked for.
+    `polls` how often a training that goes nowhere may be asked for. Where `retry_after` is False it is not
+    looked whether a client waits as long as it is told to.
     """
 
     poll_pause: float = 0.5
@@ -23,3 +24,4 @@ class Limits:
     tries: int = 30
     polls: int = 100
     profile: Profile = "strict"
+    retry_after: bool = True

@@ -72,8 +72,9 @@ def _too_soon(observation: Observation, scenario: Scenario, limits: Limits) -> I
         wait = call.retry_after
         for later in observation.calls[index + 1 :]:
             pause = later.began - call.answered
-            if wait is not None and pause < wait * _SLACK and later.kind == call.kind:
-                if "retry-after-ignored" not in told:
+            if wait is not None and later.kind == call.kind:
+                is_early = limits.retry_after and pause < wait * _SLACK
+                if is_early and "retry-after-ignored" not in told:
                     told.add("retry-after-ignored")
                     text = f"Retry-After said {wait:g} s; the next call of the kind came after {pause:.2f} s."
                     yield Finding("retry-after-ignored", text, (call, later))

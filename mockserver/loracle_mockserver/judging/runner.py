@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from loracle_contracts import spec
 from loracle_contracts.verdict import Profile
 from loracle_mockserver.control import Control
 from loracle_mockserver.engine import Engine
@@ -25,14 +24,12 @@ from loracle_mockserver.judging.observation import Observation
 from loracle_mockserver.judging.rules import judge_observation
 from loracle_mockserver.judging.scenario import Scenario
 from loracle_mockserver.live import LiveServer
-from loracle_mockserver.message import Request
 
 __all__ = ["CommandError", "Judge"]
 
 KEY = "loracle-judge-key-3f9c2a7d51"
 _OUTPUT = 256 * 1024
 _END_SECONDS = 3.0
-_EXAMPLE = "valid/createSubjectTraining/request/seed-page.json"
 
 
 class CommandError(Exception):
@@ -85,7 +82,7 @@ class Judge:
             raise CommandError("it was stopped")
         options = {"profile": self.profile, "seed": self.seed, "api_keys": [KEY], "faults": scenario.plan}
         engine = make_engine("judge", options, Engine)
-        _prepare(engine, scenario)
+        scenario.prepare(engine, KEY)
         first = engine.store.statistics().requests
         with LiveServer(engine) as server:
             began = time.time()
@@ -174,12 +171,3 @@ def _is_alive(group: int) -> bool:
     except (ProcessLookupError, PermissionError):
         return False
     return True
-
-
-def _prepare(engine: Engine, scenario: Scenario) -> None:
-    """Starts the trainings that there are before the command begins."""
-    body = spec.example(_EXAMPLE)
-    headers = [(b"authorization", f"Bearer {KEY}".encode()), (b"content-type", b"application/json")]
-    for number in range(scenario.tasks):
-        named = body.replace(b"test_1208_01", b"earlier_%02d" % number)
-        engine.handle(Request("POST", "/v3/training/subject", b"", headers, named))

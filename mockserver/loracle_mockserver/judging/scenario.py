@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from loracle_contracts import spec
+from loracle_mockserver.engine import Engine
 from loracle_mockserver.fault_rules import FaultPlanError
 from loracle_mockserver.faults import FaultPlan, scenarios
+from loracle_mockserver.message import Request
 
 __all__ = ["Scenario", "judged_scenarios"]
 
+_EXAMPLE = "valid/createSubjectTraining/request/seed-page.json"
 Ends = Literal["well", "badly", "either"]
 
 
@@ -31,6 +35,14 @@ class Scenario:
     shows: str | None = None
     ends: Ends = "either"
     tasks: int = 0
+
+    def prepare(self, engine: Engine, key: str) -> None:
+        """Starts the trainings that the key has before the client begins."""
+        body = spec.example(_EXAMPLE)
+        headers = [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")]
+        for number in range(self.tasks):
+            named = body.replace(b"test_1208_01", b"earlier_%02d" % number)
+            engine.handle(Request("POST", "/v3/training/subject", b"", headers, named))
 
 
 def judged_scenarios(names: Iterable[str] = ()) -> list[Scenario]:
