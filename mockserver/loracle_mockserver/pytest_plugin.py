@@ -101,9 +101,10 @@ def _loracle_scenario(request: pytest.FixtureRequest) -> JudgedTest | None:
     name = getattr(request, "param", None)
     if name is None:
         return None
-    from loracle_mockserver.judging.in_pytest import JudgedTest  # noqa: PLC0415
+    from loracle_mockserver.judging.in_pytest import JudgedTest, read_mark  # noqa: PLC0415
 
-    judged = JudgedTest(name, request.node.get_closest_marker(_SCENARIOS))
+    scenarios, limits = read_mark(request.node.get_closest_marker(_SCENARIOS))
+    judged = JudgedTest(next(one for one in scenarios if one.name == name), limits)
     request.node.stash[_JUDGED] = judged
     return judged
 

@@ -46,9 +46,9 @@ def names_of(mark: pytest.Mark) -> list[str]:
 class JudgedTest:
     """One test under one scenario. `exit_code` is 0 until the test has raised something."""
 
-    def __init__(self, name: str, mark: pytest.Mark) -> None:
-        (self.scenario,) = judged_scenarios([name])
-        self.limits = read_mark(mark)[1]
+    def __init__(self, scenario: Scenario, limits: Limits) -> None:
+        """Nothing has happened yet."""
+        self.scenario, self.limits = scenario, limits
         self.exit_code, self.output = 0, ""
         self._began, self._first = time.time(), 0
 
