@@ -19,7 +19,7 @@ _MARKS = {"passed": "ok", "failed": "FAIL", "not exercised": "--"}
 
 
 def text_report(results: Sequence[Result]) -> str:
-    """A table of scenarios, then each finding with the requests that show it and what a good client does."""
+    """A table of scenarios, then each kind of finding: where, the first case, what a good client does."""
     width = max((len(result.scenario.name) for result in results), default=0)
     lines = []
     for result in results:
@@ -27,13 +27,21 @@ def text_report(results: Sequence[Result]) -> str:
         calls = f"{len(result.observation.calls)} calls"
         line = f"{_MARKS[result.outcome]:<4} {result.scenario.name:<{width}}  {calls:>9}  {_ended(result)}"
         lines.append(f"{line:<{width + 40}} {names}".rstrip())
-    for result in results:
-        if result.findings:
-            lines += ["", f"{result.scenario.name}: {result.scenario.summary}"]
-            for found in result.findings:
-                lines += [f"  {found.id}: {_safe(result, found.text)}", f"    {found.advice}"]
-                lines += [f"    #{call.n} {_safe(result, call.entry.line())}" for call in found.calls]
+    for name, shown in _grouped(results).items():
+        result, found = shown[0]
+        scenarios = list(dict.fromkeys(one.scenario.name for one, _ in shown))
+        lines += ["", f"{name} ({', '.join(scenarios)}): {_safe(result, found.text)}", f"  {found.advice}"]
+        lines += [f"  #{call.n} {_safe(result, call.entry.line())}" for call in found.calls]
     return "\n".join([*lines, "", _closing(results)]) + "\n"
+
+
+def _grouped(results: Sequence[Result]) -> dict[str, list[tuple[Result, Finding]]]:
+    """The findings by id, in the order in which they were made."""
+    found: dict[str, list[tuple[Result, Finding]]] = {}
+    for result in results:
+        for one in result.findings:
+            found.setdefault(one.id, []).append((result, one))
+    return found
 
 
 def _ended(result: Result) -> str:
