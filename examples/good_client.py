@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from json import loads
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ import httpx
 __all__ = ["TrainingError", "Trainings"]
 
 _SUBJECT = "/v3/training/subject"
+_SECONDS = 20.0  # that one call may take
 
 
 class TrainingError(Exception):
@@ -43,7 +45,7 @@ class Trainings:
     ) -> None:
         """How often a call is tried, and how often a training is asked for before it counts as stuck."""
         headers = {"Authorization": f"Bearer {api_key}"}
-        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=20, transport=transport)
+        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=_SECONDS, transport=transport)
         self._tries, self._polls, self._sleep = tries, polls, sleep
 
     def close(self) -> None:
@@ -103,15 +105,22 @@ class Trainings:
         self, method: str, path: str, member: str, kind: type, query: Any = None, json: Any = None
     ) -> dict[str, Any]:
         """One try; the answer has the member, of this kind."""
+        deadline = time.monotonic() + _SECONDS
         try:
-            answer = self._http.request(method, path, params=query, json=json)
+            with self._http.stream(method, path, params=query, json=json) as answer:
+                text = bytearray()
+                for piece in answer.iter_bytes():
+                    text += piece
+                    # The timeout of httpx bounds the time between two bytes, and not the whole.
+                    if time.monotonic() > deadline:
+                        raise _UnclearError(1.0)
         except httpx.TransportError:
             raise _UnclearError(1.0) from None
         if answer.status_code == 429 or answer.status_code >= 500:
             pause = float(answer.headers.get("Retry-After", 1))
             raise _UnclearError(pause, may_be_done=answer.status_code != 429)
         try:
-            body = answer.json()
+            body = loads(text)
         except ValueError:
             raise _UnclearError(1.0) from None
         if answer.status_code != 200:

@@ -110,7 +110,10 @@ def client(scenario: str, **options: Any) -> tuple[TrainingTransport, Trainings,
     return transport, Trainings(transport.url, key, transport=transport, sleep=sleep, **options), slept
 
 
-@pytest.mark.parametrize("scenario", [name for name in scenarios() if name != "stuck"])
+ENDS_BADLY = [name for name, entry in scenarios().items() if entry.get("judge", {}).get("ends") == "badly"]
+
+
+@pytest.mark.parametrize("scenario", [name for name in scenarios() if name not in ENDS_BADLY])
 def test_a_good_client_starts_each_training_once_and_gets_its_model(scenario: str) -> None:
     transport, trainings, slept = client(scenario)
     names = [f"avatar-{n}" for n in range(12)]
@@ -123,6 +126,15 @@ def test_a_good_client_starts_each_training_once_and_gets_its_model(scenario: st
     statuses = Counter(request["status"] for request in transport.mock.requests)
     if scenario == "rate-limited":
         assert statuses[429] == sum(pause < 10 for pause in slept), "it has waited for each of them"
+    trainings.close()
+
+
+@pytest.mark.parametrize("scenario", [name for name in ENDS_BADLY if name not in ("stuck", "upload-refused")])
+def test_a_good_client_says_that_it_did_not_end_well(scenario: str) -> None:
+    transport, trainings, _ = client(scenario)
+    with pytest.raises(TrainingError):
+        trainings.wait(trainings.start("avatar", [26]))
+    assert len(transport.mock.tasks) <= 1
     trainings.close()
 
 

@@ -16,6 +16,7 @@ _COMMANDS = {
     "serve": "serve_command",
     "validate": "validate_command",
     "spec": "spec_command",
+    "judge": "judge_command",
 }
 
 

@@ -120,12 +120,12 @@ class FaultPlan:
         return cls(told_apart(parsed), tuple(settings.items()))
 
 
-_DESCRIPTION = ("summary", "good_client")
+_DESCRIPTION = ("summary", "good_client", "judge")
 
 
 @cache
 def scenarios() -> dict[str, dict[str, Any]]:
-    """The shipped scenarios by name: `summary`, `good_client`, and a fault plan."""
+    """The shipped scenarios by name: `summary`, `good_client`, a fault plan, and for most `judge`."""
     return dict(_read_yaml(_SCENARIOS))
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from loracle_mockserver.engine_options import check_names, check_profile, fault_plan, option_names
+
+if TYPE_CHECKING:
+    from loracle_mockserver.judging.in_pytest import JudgedTest
 
 __all__ = ["MARK", "Options"]
 
@@ -20,7 +24,9 @@ _OF_THE_SERVER = ("api_keys", "store")
 class Options:
     """The options of all marks of a test; those nearer to the test win."""
 
-    def __init__(self, request: pytest.FixtureRequest) -> None:
+    def __init__(self, request: pytest.FixtureRequest, judged: JudgedTest | None = None) -> None:
+        """`judged` is the scenario of the test, where it has one."""
+        self.judged = judged
         known = ["allow_violations", *(name for name in option_names() if name not in _OF_THE_SERVER)]
         said: dict[str, Any] = {}
         with self.errors():
@@ -37,6 +43,11 @@ class Options:
             self.profile, self.seed = said.pop("profile", "strict"), said.pop("seed", 0)
             check_profile(self.profile, self.seed, "it")
             self.faults = fault_plan(said.pop("faults")) if "faults" in said else None
+            if judged is not None:
+                if self.faults is not None:
+                    raise ValueError("a test that is run under scenarios cannot have faults of its own")
+                self.faults = replace(judged.scenario.plan, settings=())
+                said = {**dict(judged.scenario.plan.settings), **said}
         self.settings = said
 
     def for_engine(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from loracle_mockserver.judging.in_pytest import JudgedTest
     from loracle_mockserver.marks import Options
     from loracle_mockserver.session_servers import SessionServers
     from loracle_mockserver.training_app import TrainingApp
@@ -26,13 +27,46 @@ _HELP = (
     "what the loracle mock of this test begins with, and whether the test may break the contract; see "
     "docs/fixtures.md of loracle."
 )
+_SCENARIOS_HELP = (
+    "training_scenarios('failed', 'retry-after', ..., poll_pause=0, retry_pause=0, retry_after=True): runs "
+    "the test under each of these scenarios, under all without a name, and judges its client; see "
+    "docs/judge.md of loracle."
+)
+_SCENARIOS = "training_scenarios"
+_JUDGED = pytest.StashKey["JudgedTest"]()
 _MOCKS = pytest.StashKey["dict[str, TrainingMock]"]()
 _PASSED = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the mark."""
+    """Registers the marks."""
     config.addinivalue_line("markers", _HELP)
+    config.addinivalue_line("markers", _SCENARIOS_HELP)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Makes a test of each scenario that the mark names."""
+    mark = metafunc.definition.get_closest_marker(_SCENARIOS)
+    if mark is None:
+        return
+    from loracle_mockserver.judging.in_pytest import names_of  # noqa: PLC0415
+
+    if "_loracle_scenario" not in metafunc.fixturenames:
+        fixtures = "training_mock, training_transport and training_app"
+        raise pytest.UsageError(f"@pytest.mark.{_SCENARIOS} is for tests that use one of {fixtures}")
+    metafunc.parametrize("_loracle_scenario", names_of(mark), indirect=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Lets a test end with an error where a good client does."""
+    try:
+        return (yield)
+    except Exception as error:
+        judged = item.stash.get(_JUDGED, None)
+        if judged is None or not judged.bears(error):
+            raise
+        return None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,13 +96,29 @@ def _loracle_servers() -> Iterator[SessionServers]:
 
 
 @pytest.fixture
-def training_mock(request: pytest.FixtureRequest, _loracle_servers: SessionServers) -> Iterator[TrainingMock]:
+def _loracle_scenario(request: pytest.FixtureRequest) -> JudgedTest | None:
+    """The scenario of a test that is marked so."""
+    name = getattr(request, "param", None)
+    if name is None:
+        return None
+    from loracle_mockserver.judging.in_pytest import JudgedTest, read_mark  # noqa: PLC0415
+
+    scenarios, limits = read_mark(request.node.get_closest_marker(_SCENARIOS))
+    judged = JudgedTest(next(one for one in scenarios if one.name == name), limits)
+    request.node.stash[_JUDGED] = judged
+    return judged
+
+
+@pytest.fixture
+def training_mock(
+    request: pytest.FixtureRequest, _loracle_servers: SessionServers, _loracle_scenario: JudgedTest | None
+) -> Iterator[TrainingMock]:
     """A mock on a port of this machine, with a URL and an API key of this test's own."""
     from loracle_mockserver.fault_rules import namespace_of  # noqa: PLC0415
     from loracle_mockserver.marks import Options  # noqa: PLC0415
     from loracle_mockserver.training_mock import TrainingMock  # noqa: PLC0415
 
-    options, key = Options(request), _key(request)
+    options, key = Options(request, _loracle_scenario), _key(request)
     with _loracle_servers.use(options.profile, options.seed, namespace_of(key)) as server:
         with options.errors():
             mock = TrainingMock(server, key, options.faults, options.settings)
@@ -76,24 +126,28 @@ def training_mock(request: pytest.FixtureRequest, _loracle_servers: SessionServe
 
 
 @pytest.fixture
-def training_transport(request: pytest.FixtureRequest) -> Iterator[TrainingTransport]:
+def training_transport(
+    request: pytest.FixtureRequest, _loracle_scenario: JudgedTest | None
+) -> Iterator[TrainingTransport]:
     """A transport for httpx clients that answers without a socket; its `mock` is the handle."""
     from loracle_mockserver.marks import Options  # noqa: PLC0415
     from loracle_mockserver.transport import TrainingTransport  # noqa: PLC0415
 
-    options = Options(request)
+    options = Options(request, _loracle_scenario)
     with options.errors():
         transport = TrainingTransport(api_key=_key(request), **options.for_engine())
     yield from _watched("training_transport", transport, transport.mock, request, options)
 
 
 @pytest.fixture
-def training_app(request: pytest.FixtureRequest) -> Iterator[TrainingApp]:
+def training_app(
+    request: pytest.FixtureRequest, _loracle_scenario: JudgedTest | None
+) -> Iterator[TrainingApp]:
     """The mock as an ASGI app; its `mock` is the handle."""
     from loracle_mockserver.marks import Options  # noqa: PLC0415
     from loracle_mockserver.training_app import TrainingApp  # noqa: PLC0415
 
-    options = Options(request)
+    options = Options(request, _loracle_scenario)
     with options.errors():
         app = TrainingApp(api_key=_key(request), **options.for_engine())
     yield from _watched("training_app", app, app.mock, request, options)
@@ -117,8 +171,17 @@ def _watched(
     if not options.allow_violations:
         stash[_MOCKS][fixture] = mock
     stash[_PASSED] = False
+    if options.judged is not None:
+        options.judged.begin(mock.host, mock.api_key)
     yield value
-    if stash[_MOCKS].pop(fixture, None) is None or not stash[_PASSED]:
+    is_watched = stash[_MOCKS].pop(fixture, None) is not None
+    if not stash[_PASSED]:
+        return
+    if options.judged is not None:
+        allow = options.allow_violations
+        options.judged.check(options.judged.result(mock.host, mock.api_key, allow_violations=allow))
+        return
+    if not is_watched:
         return
     report = mock.contract_report()
     if report is not None:

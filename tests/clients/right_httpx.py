@@ -1,0 +1,5 @@
+"""A right client over httpx."""
+
+from skeleton import Client, main
+
+main(Client())
