@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from loracle_contracts import spec
@@ -18,6 +19,9 @@ from loracle_contracts.fuzzing.findings import Finding, Findings, NotChecked
 from loracle_contracts.fuzzing.options import FuzzOptions
 from loracle_contracts.fuzzing.probe import Exchange, Failure, Probe
 from loracle_contracts.oracle import Expectation, Oracle
+
+if TYPE_CHECKING:
+    from loracle_contracts.fuzzing.baseline import Baseline
 
 __all__ = ["Session"]
 
@@ -42,6 +46,9 @@ class Session:
         self.not_checked: list[NotChecked] = []
         self.sent: Counter[str] = Counter()
         """Requests by layer."""
+        self.baseline: Baseline | None = None
+        """What creates need; layers ask `baseline.baseline` for it, which finds it out."""
+        self._names = 0
 
     # --- requests
 
@@ -70,6 +77,13 @@ class Session:
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         target = known.path + ("?" + text if text else "")
         return Request(known.method, target, (*pairs, *headers), data)
+
+    def task_name(self, *, again: bool = False) -> str:
+        """A name that no other task of this run has; `again` where tasks of other runs had the last one."""
+        self._names += 1
+        # Only the clock tells runs of one seed apart.
+        suffix = f"-{time.time_ns():x}" if again else ""
+        return f"loracle-fuzz-{self.options.seed}-{self._names}{suffix}"
 
     # --- sending
 
