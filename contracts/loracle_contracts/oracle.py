@@ -30,6 +30,7 @@ __all__ = [
     "MAX_HEADERS",
     "MAX_UPLOAD",
     "OF_THE_ACCOUNT",
+    "OF_THE_IMAGES",
     "UPLOADS",
     "Expectation",
     "Oracle",
@@ -52,7 +53,7 @@ OF_THE_ACCOUNT = (
     "NEED_REAL_NAME_VERIFY",
 )
 # Refusals of a valid create that tell of what it names, which only the server knows.
-_OF_THE_IMAGES = (
+OF_THE_IMAGES = (
     "ILLEGAL_IMAGE_CONTENT",
     "IMAGE_EXCEEDS_MAX_RESOLUTION",
     "IMAGE_FILE_EXCEEDS_MAX_SIZE",
@@ -186,7 +187,7 @@ def _also(method: str, methods: Mapping[str, spec.Operation]) -> tuple[int, ...]
 def _tolerated(operation: spec.Operation, value: Any) -> tuple[Refusal, ...]:
     reasons = [*_OF_THE_MOMENT, *OF_THE_ACCOUNT]
     if operation.id in CREATES:
-        reasons += [*_OF_THE_IMAGES, *_OF_THE_TEXTS]
+        reasons += [*OF_THE_IMAGES, *_OF_THE_TEXTS]
         items = value.get("image_dataset_items") or []
         if any(not str(item.get("caption") or "").strip() for item in items):
             reasons.append("EMPTY_IMAGE_CAPTION")

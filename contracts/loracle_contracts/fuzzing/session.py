@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from loracle_contracts.oracle import Expectation, Oracle
 
 if TYPE_CHECKING:
     from loracle_contracts.fuzzing.baseline import Baseline
+    from loracle_contracts.fuzzing.trials import Trials
 
 __all__ = ["Session"]
 
@@ -29,6 +31,7 @@ __all__ = ["Session"]
 STAND_IN_KEY = "loracle-fuzz"
 _JSON_TYPE = ("Content-Type", "application/json")
 _LARGE = (413, 431)
+_NOT_ACCEPTED = ("refused", "no-answer")
 
 
 class Session:
@@ -48,6 +51,8 @@ class Session:
         """Requests by layer."""
         self.baseline: Baseline | None = None
         """What creates need; layers ask `baseline.baseline` for it, which finds it out."""
+        self.trials: dict[str, Trials] = {}
+        """What is known of the values that creates of an operation may have."""
         self._names = 0
 
     # --- requests
@@ -87,10 +92,12 @@ class Session:
 
     # --- sending
 
-    async def send(self, probe: Probe, url: str | None = None) -> Exchange | None:
+    async def send(self, probe: Probe, url: str | None = None, *, is_search: bool = False) -> Exchange | None:
         """Sends a probe, judges the answer and keeps what is found; None where the budget forbids it.
 
-        `url` is the whole address of an upload. Raises StoppedError where the run is over.
+        `url` is the whole address of an upload. A search sends many values at once: that they were not
+        accepted is kept later, by `keep`, once it is known which one is to blame. Raises StoppedError where
+        the run is over.
         """
         expectation = probe.demand or self.oracle.expect(probe.request)
         why_not = self.budget.refuses(probe, expectation)
@@ -112,8 +119,16 @@ class Session:
         found = tuple(self._judge(probe, expectation, outcome))
         exchange = Exchange(probe, expectation, outcome, found)
         for mismatch in found:
-            self._keep(exchange, mismatch)
+            if not (is_search and mismatch.check in _NOT_ACCEPTED):
+                self._keep(exchange, mismatch)
         return exchange
+
+    def keep(self, exchange: Exchange, subject: str, title: str) -> None:
+        """Keeps that a body of a search was not accepted, now that it is known what is to blame."""
+        named = replace(exchange, probe=replace(exchange.probe, subject=subject, title=title))
+        for mismatch in exchange.mismatches:
+            if mismatch.check in _NOT_ACCEPTED:
+                self._keep(named, mismatch)
 
     async def send_together(self, probes: Sequence[Probe]) -> list[Exchange | None]:
         """Sends the probes at the same time, over connections of their own."""
