@@ -27,10 +27,14 @@ async def run(session: Session) -> None:
     if known.problem is not None:
         session.skip(LAYER, "valid values at the edges of the rules", known.problem)
         return
-    trials = {operation: trials_of(session, operation, known) for operation in CREATES}
     left = session.budget.left
+    if not left:
+        why = "the budget of trainings did not reach them"
+        session.skip(LAYER, "valid values at the edges of the rules", why)
+        return
+    trials = {operation: trials_of(session, operation, known) for operation in CREATES}
     bodies = round(left * _SHARE) if "pairwise" in session.options.layers else left
-    packs = plan(trials, max(min(bodies, _BODIES, left), min(left, 1)))
+    packs = plan(trials, max(min(bodies, _BODIES), 1))
     for pack in packs:
         for group in _apart(pack, trials):
             if not await trials[pack.operation].check(LAYER, group):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,8 +18,8 @@ from loracle_contracts.validation import validate
 __all__ = ["Pack", "packed", "written"]
 
 _COMPONENTS = ("components",)
-# Of all bodies, at most one in so many is long to train.
-_COSTLY_SHARE = 3
+# Of many bodies half may be long to train, of few a quarter.
+_MANY = 8
 
 
 @dataclass
@@ -39,7 +40,7 @@ def packed(
 ) -> tuple[list[Pack], list[EdgeValue]]:
     """At most so many packs, the cheap ones first, and the values that found no room in them."""
     packs = [Pack(operation) for _ in range(bodies)]
-    costly = [value for value in values if value.is_costly][: bodies // _COSTLY_SHARE]
+    costly = [value for value in values if value.is_costly][: bodies // (2 if bodies >= _MANY else 4)]
     for pack, value in zip(reversed(packs), costly, strict=False):
         pack.values.append(value)
     left = [value for value in values if value.is_costly and value not in costly]
@@ -118,7 +119,8 @@ def _put(holder: Any, path: Sequence[str | int], value: Any) -> None:
     if value is ABSENT:
         holder.pop(last, None)
     else:
-        holder[last] = value
+        # What is put in is changed further, and the value is used again.
+        holder[last] = copy.deepcopy(value)
 
 
 def _put_component(components: list[Any], operation: str, value: EdgeValue) -> None:
@@ -141,11 +143,7 @@ def _named(items: Iterable[Any], name: Any) -> Any:
 
 
 def _copy_of(operation: str, name: str) -> Any:
-    return {key: _deep(item) for key, item in _named(_components(operation), name).items()}
-
-
-def _deep(value: Any) -> Any:
-    return [dict(item) for item in value] if isinstance(value, list) else value
+    return copy.deepcopy(_named(_components(operation), name))
 
 
 @cache

@@ -102,13 +102,18 @@ def _grown(
         source.shuffle(options)
         options.sort(key=lambda value: -_news(path, value, row, covered))
         for value in options:
-            chosen = [one for one in (*row.values(), value) if one is not None]
-            body, _ = written(operation, chosen, known, "loracle-fuzz")
-            fits = value is None or not any(value.is_in_the_way_of(one) for one in chosen[:-1])
-            if fits and validate(body, operation).valid:
+            chosen = [one for one in row.values() if one is not None]
+            if value is None or _fits(operation, value, chosen, known):
                 row[path] = value
                 break
     return tuple(value for value in row.values() if value is not None)
+
+
+def _fits(operation: str, value: EdgeValue, chosen: Sequence[EdgeValue], known: Baseline) -> bool:
+    if any(value.is_in_the_way_of(one) for one in chosen):
+        return False
+    body, _ = written(operation, [*chosen, value], known, "loracle-fuzz")
+    return validate(body, operation).valid
 
 
 def _news(path: Path, value: EdgeValue | None, row: dict[Path, EdgeValue | None], covered: set[_Pair]) -> int:
