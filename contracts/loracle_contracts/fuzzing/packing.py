@@ -20,6 +20,7 @@ __all__ = ["Pack", "packed", "written"]
 _COMPONENTS = ("components",)
 # Of many bodies half may be long to train, of few a quarter.
 _MANY = 8
+_LONG = 100
 
 
 @dataclass
@@ -109,7 +110,7 @@ def written(
 
 def _unique(text: Any, name: str) -> Any:
     """A long text begins with the name, so that no other task has it."""
-    return name + text[len(name) :] if isinstance(text, str) and len(text) > len(name) else text
+    return name + text[len(name) :] if isinstance(text, str) and len(text) > _LONG else text
 
 
 def _put(holder: Any, path: Sequence[str | int], value: Any) -> None:

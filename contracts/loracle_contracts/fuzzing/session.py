@@ -18,7 +18,7 @@ from loracle_contracts.fuzzing.budget import Budget
 from loracle_contracts.fuzzing.client import Client, HostNotAllowedError
 from loracle_contracts.fuzzing.findings import Finding, Findings, NotChecked
 from loracle_contracts.fuzzing.options import FuzzOptions
-from loracle_contracts.fuzzing.probe import Exchange, Failure, Probe
+from loracle_contracts.fuzzing.probe import NOT_ACCEPTED, Exchange, Failure, Probe
 from loracle_contracts.oracle import Expectation, Oracle
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ __all__ = ["Session"]
 STAND_IN_KEY = "loracle-fuzz"
 _JSON_TYPE = ("Content-Type", "application/json")
 _LARGE = (413, 431)
-_NOT_ACCEPTED = ("refused", "no-answer")
 
 
 class Session:
@@ -119,7 +118,7 @@ class Session:
         found = tuple(self._judge(probe, expectation, outcome))
         exchange = Exchange(probe, expectation, outcome, found)
         for mismatch in found:
-            if not (is_search and mismatch.check in _NOT_ACCEPTED):
+            if not (is_search and mismatch.check in NOT_ACCEPTED):
                 self._keep(exchange, mismatch)
         return exchange
 
@@ -127,7 +126,7 @@ class Session:
         """Keeps that a body of a search was not accepted, now that it is known what is to blame."""
         named = replace(exchange, probe=replace(exchange.probe, subject=subject, title=title))
         for mismatch in exchange.mismatches:
-            if mismatch.check in _NOT_ACCEPTED:
+            if mismatch.check in NOT_ACCEPTED:
                 self._keep(named, mismatch)
 
     async def send_together(self, probes: Sequence[Probe]) -> list[Exchange | None]:

@@ -14,10 +14,7 @@ __all__ = ["STEPS", "UNKNOWN_ASSETS", "example_body", "known_base_models", "plai
 STEPS = 2
 # Ids of the form that real ones have; no server handed them out.
 UNKNOWN_ASSETS = ("34558688e2f42a0137ca2d5274a8cf43", "9b7f2c6e1d0a4835b6c7d8e9f0a1b2c3")
-_EXAMPLES = {
-    "createSubjectTraining": "valid/createSubjectTraining/request/seed-page.json",
-    "createStyleTraining": "valid/createStyleTraining/request/style.json",
-}
+_EXAMPLE = "valid/createSubjectTraining/request/seed-page.json"
 _CAPTIONS = ("a woman in a red coat", "a harbour in the morning")
 
 
@@ -53,8 +50,9 @@ def example_body(
 ) -> dict[str, Any]:
     """The body that the documents show, with few steps."""
     plain = plain_body(operation, name, base_model, asset_ids, images)
-    shown: dict[str, Any] = json.loads(spec.example(_EXAMPLES[operation]))
-    setting = {**(shown.get("expert_setting") or {}), **plain["expert_setting"]}
+    # The style training has the same settings, though its example shows none.
+    shown: dict[str, Any] = json.loads(spec.example(_EXAMPLE))
+    setting = {**shown["expert_setting"], **plain["expert_setting"]}
     return {**plain, "expert_setting": setting, "components": shown["components"]}
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from loracle_contracts.answers import reason_of
 from loracle_contracts.fuzzing.baseline import Baseline
+from loracle_contracts.fuzzing.client import StoppedError
 from loracle_contracts.fuzzing.culprits import Knowledge, OutOfBudgetError, smallest_refused
 from loracle_contracts.fuzzing.edge_values import ANY, EdgeValue, edge_values
 from loracle_contracts.fuzzing.packing import written
-from loracle_contracts.fuzzing.probe import Exchange, Probe
+from loracle_contracts.fuzzing.probe import NOT_ACCEPTED, Exchange, Probe
 from loracle_contracts.oracle import OF_THE_IMAGES
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Trials:
         self._knowledge: Knowledge[EdgeValue] = Knowledge(self._attempt)
         self._exchanges: dict[frozenset[EdgeValue], Exchange] = {}
         self._spendable = 0
+        self._reported: set[EdgeValue] = set()
         values = edge_values(operation, session.options.seed)
         self._components = {value.path[1]: value for value in values if _is_component(value)}
         self._forbid(values)
@@ -85,8 +87,12 @@ class Trials:
                 culprits = await self._named(left)
             except OutOfBudgetError:
                 return self._give_up(left)
-            if len(culprits) == 1 or not culprits:
+            except StoppedError:
+                self._give_up(left)
+                raise
+            if len(culprits) == 1:
                 self.refused.update(culprits)
+            self._reported.update(culprits)
             left = [value for value in left if self.is_usable(value) and value not in culprits[:1]]
             if not culprits:
                 return True
@@ -95,6 +101,11 @@ class Trials:
     async def _named(self, values: Sequence[EdgeValue]) -> list[EdgeValue]:
         """The culprits of a refused body, reported; empty where each part of the body is accepted."""
         usable = [value for value in self._closed(values) if self.is_usable(value)]
+        if not await self._knowledge.accepts([]):
+            # What is known of one operation's creates need not hold for the other's.
+            self.session.keep(self._exchanges[frozenset()], self.operation, "a plain create")
+            self.stopped = "the server refuses a plain valid create"
+            raise OutOfBudgetError
         culprits = await smallest_refused(usable, self._knowledge)
         needed = [need for value in culprits for need in self._needs(value) if need not in culprits]
         for need in needed:
@@ -119,13 +130,16 @@ class Trials:
     def _give_up(self, left: Sequence[EdgeValue]) -> bool:
         """Reports a refused body of which it could not be found out what is to blame."""
         usable = self._closed([value for value in left if self.is_usable(value)])
-        if not any(known <= frozenset(usable) for known in self._knowledge.refused):
+        if self.stopped is not None or not any(
+            known <= frozenset(usable) for known in self._knowledge.refused
+        ):
             return False
         refused = self._known_refused(usable)
         suspects = [value for value in usable if value in refused and value not in self.right]
         remark = f"one of these {len(suspects)}; the budget did not allow to tell them apart"
         self._report(refused, remark, suspects)
         self.refused.update(suspects)
+        self._reported.update(suspects)
         return True
 
     def _known_refused(self, values: Iterable[EdgeValue]) -> frozenset[EdgeValue]:
@@ -144,7 +158,7 @@ class Trials:
             if exchange.is_accepted:
                 return True
             reason = reason_of(exchange.answer) if exchange.answer is not None else None
-            if exchange.mismatches or reason is None:
+            if any(mismatch.check in NOT_ACCEPTED for mismatch in exchange.mismatches) or reason is None:
                 self._exchanges[frozenset(values)] = exchange
                 self._exchanges[frozenset(self._closed(values))] = exchange
                 return False
@@ -221,7 +235,7 @@ class Trials:
         """Notes the values that were not checked: a line for each reason and place."""
         groups: dict[tuple[str, str], list[EdgeValue]] = defaultdict(list)
         for value in values:
-            if value in self.right or value in self.refused:
+            if value in self.right or value in self._reported:
                 continue
             bad = [self.unusable[one] for one in (value, *self._needs(value)) if one in self.unusable]
             blocked = "a component that it needs is refused" if not self.is_usable(value) else why
