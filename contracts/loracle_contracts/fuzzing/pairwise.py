@@ -25,9 +25,8 @@ __all__ = ["LAYER", "rows", "run"]
 LAYER = "pairwise"
 _BODIES = 17
 _TRIES = 10
-# Values of one setting, beside that it is as in the plain body.
-_LEVELS = 3
-_SHOWN = 9
+# Values of one setting, beside that it is as in the plain body: as many as two bounds, and of texts one.
+_BOUNDS = 2
 
 Row = tuple[EdgeValue, ...]
 _Pair = frozenset[tuple[Path, str]]
@@ -74,7 +73,7 @@ def rows(seed: int, known: Baseline, bodies: int = _BODIES) -> list[tuple[str, R
 
 
 def _levels(values: Sequence[EdgeValue]) -> dict[Path, list[EdgeValue | None]]:
-    """Of each setting some values; None leaves it as it is in the plain body."""
+    """Of each setting some values, every choice where there are choices; None leaves it as it is."""
     by_path: dict[Path, list[EdgeValue]] = defaultdict(list)
     for value in values:
         is_written_otherwise = isinstance(value.value, Raw) and value.is_inside
@@ -83,7 +82,16 @@ def _levels(values: Sequence[EdgeValue]) -> dict[Path, list[EdgeValue | None]]:
         is_setting = is_setting and (value.path[0] != "components" or len(value.path) == 1)
         if is_setting and not is_written_otherwise and not value.is_costly and value.value is not ABSENT:
             by_path[value.path].append(value)
-    return {path: [None, *found[:_LEVELS]] for path, found in by_path.items()}
+    return {path: [None, *_some(found)] for path, found in by_path.items()}
+
+
+def _some(found: Sequence[EdgeValue]) -> Iterator[EdgeValue]:
+    yield from (value for value in found if value.value is None)
+    choices = [value for value in found if value.kind.startswith("the choice")]
+    texts = [value for value in found if isinstance(value.value, str)]
+    others = [value for value in found if value.value is not None and value not in texts]
+    yield from choices or texts[:1]
+    yield from others[:_BOUNDS]
 
 
 def _grown(
@@ -129,4 +137,7 @@ def _pairs(row: Row, settings: dict[Path, list[EdgeValue | None]]) -> Iterator[_
 
 
 def _pair(*of: tuple[Path, EdgeValue | None]) -> _Pair:
-    return frozenset((path, value.kind if value is not None else "") for path, value in of)
+    # Null says the same as nothing, so that a pair with either is covered by both.
+    return frozenset(
+        (path, value.kind if value is not None and value.value is not None else "") for path, value in of
+    )

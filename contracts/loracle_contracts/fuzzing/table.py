@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from loracle_contracts import spec
-from loracle_contracts.fuzzing.bodies import Edit, edited, encoded
+from loracle_contracts.fuzzing.bodies import ABSENT, Edit, edited, encoded
 from loracle_contracts.fuzzing.candidates import BEHIND_MANY, candidates
 from loracle_contracts.fuzzing.places import full_body, places
 from loracle_contracts.fuzzing.probe import Probe
@@ -70,7 +70,11 @@ def chosen(profile: Profile, seed: int, *, skips_known: bool = True) -> list[Mut
     picked: list[Mutation] = []
     for operation, share in _SHARES.items():
         known = _example_prints(operation) if skips_known else frozenset()
-        fresh = [one for one in mutations(operation, profile) if _print(one.rule, one.value) not in known]
+        fresh = [
+            one
+            for one in mutations(operation, profile)
+            if _print(one.rule, one.value, one.position) not in known
+        ]
         picked += _spread(fresh, share, source, usage)
     # Stable: the operations stay in their order.
     return sorted(picked, key=lambda one: not one.lenient_refuses)
@@ -174,13 +178,16 @@ def _example_prints(operation: str) -> frozenset[Any]:
             value = json.loads(spec.example(path))
         except ValueError:
             continue
-        for step in entry["pointer"].split("/")[1:]:
-            known = value.get(step, "ABSENT") if isinstance(value, dict) else value[int(step)]
-            value = known
-        prints.add(_print(entry["rule"], value))
+        steps = entry["pointer"].split("/")[1:]
+        for step in steps:
+            value = value.get(step, ABSENT) if isinstance(value, dict) else value[int(step)]
+        prints.add(_print(entry["rule"], value, "/".join(step for step in steps if step.isdigit())))
     return frozenset(prints)
 
 
-def _print(rule: str, value: Any) -> tuple[str, str]:
+def _print(rule: str, value: Any, position: str) -> tuple[str, str]:
     """What is the same for two bodies that try the same: of wrong types the type, else the value."""
+    if value is ABSENT:
+        # A member may be looked for in the first item only.
+        return rule, f"absent {position}"
     return rule, type(value).__name__ if rule.endswith(".type") else repr(value)

@@ -64,7 +64,7 @@ class Trials:
     @property
     def right(self) -> frozenset[EdgeValue]:
         """The values that were accepted."""
-        return self._knowledge.right
+        return self._knowledge.right - self.unusable.keys()
 
     def is_usable(self, value: EdgeValue) -> bool:
         """Whether it makes sense to send the value."""
