@@ -25,7 +25,17 @@ from loracle_contracts.proof import MAX_BODY
 from loracle_contracts.validation import validate
 from loracle_contracts.verdict import Profile, Violation
 
-__all__ = ["MAX_HEADERS", "MAX_UPLOAD", "UPLOADS", "Expectation", "Oracle", "Refusal"]
+__all__ = [
+    "CREATES",
+    "MAX_HEADERS",
+    "MAX_UPLOAD",
+    "OF_THE_ACCOUNT",
+    "OF_THE_IMAGES",
+    "UPLOADS",
+    "Expectation",
+    "Oracle",
+    "Refusal",
+]
 
 MAX_HEADERS = 32 * 1024
 MAX_UPLOAD = 30 * 1024 * 1024
@@ -33,7 +43,7 @@ UPLOADS = "/_uploads/"
 CREATES = ("createSubjectTraining", "createStyleTraining")
 # Refusals that tell of the account or of the moment, not of the request; every valid request may get them.
 _OF_THE_MOMENT = ("RATE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE", "GATEWAY_TIMEOUT")
-_OF_THE_ACCOUNT = (
+OF_THE_ACCOUNT = (
     "API_NOT_ALLOWED",
     "BILLING_AUTH_FAILED",
     "BILLING_BALANCE_NOT_ENOUGH",
@@ -43,7 +53,7 @@ _OF_THE_ACCOUNT = (
     "NEED_REAL_NAME_VERIFY",
 )
 # Refusals of a valid create that tell of what it names, which only the server knows.
-_OF_THE_IMAGES = (
+OF_THE_IMAGES = (
     "ILLEGAL_IMAGE_CONTENT",
     "IMAGE_EXCEEDS_MAX_RESOLUTION",
     "IMAGE_FILE_EXCEEDS_MAX_SIZE",
@@ -175,9 +185,9 @@ def _also(method: str, methods: Mapping[str, spec.Operation]) -> tuple[int, ...]
 
 
 def _tolerated(operation: spec.Operation, value: Any) -> tuple[Refusal, ...]:
-    reasons = [*_OF_THE_MOMENT, *_OF_THE_ACCOUNT]
+    reasons = [*_OF_THE_MOMENT, *OF_THE_ACCOUNT]
     if operation.id in CREATES:
-        reasons += [*_OF_THE_IMAGES, *_OF_THE_TEXTS]
+        reasons += [*OF_THE_IMAGES, *_OF_THE_TEXTS]
         items = value.get("image_dataset_items") or []
         if any(not str(item.get("caption") or "").strip() for item in items):
             reasons.append("EMPTY_IMAGE_CAPTION")

@@ -9,7 +9,10 @@ from loracle_contracts.answers import Mismatch, is_accepted
 from loracle_contracts.exchange import Answer, Request
 from loracle_contracts.oracle import Expectation
 
-__all__ = ["Exchange", "Failure", "Probe"]
+__all__ = ["NOT_ACCEPTED", "Exchange", "Failure", "Probe"]
+
+NOT_ACCEPTED = ("refused", "no-answer")
+"""The checks that fail where a valid request was not done."""
 
 
 @dataclass(frozen=True, slots=True)

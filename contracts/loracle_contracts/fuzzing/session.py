@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from loracle_contracts import spec
@@ -16,8 +18,12 @@ from loracle_contracts.fuzzing.budget import Budget
 from loracle_contracts.fuzzing.client import Client, HostNotAllowedError
 from loracle_contracts.fuzzing.findings import Finding, Findings, NotChecked
 from loracle_contracts.fuzzing.options import FuzzOptions
-from loracle_contracts.fuzzing.probe import Exchange, Failure, Probe
+from loracle_contracts.fuzzing.probe import NOT_ACCEPTED, Exchange, Failure, Probe
 from loracle_contracts.oracle import Expectation, Oracle
+
+if TYPE_CHECKING:
+    from loracle_contracts.fuzzing.baseline import Baseline
+    from loracle_contracts.fuzzing.trials import Trials
 
 __all__ = ["Session"]
 
@@ -42,6 +48,11 @@ class Session:
         self.not_checked: list[NotChecked] = []
         self.sent: Counter[str] = Counter()
         """Requests by layer."""
+        self.baseline: Baseline | None = None
+        """What creates need; layers ask `baseline.baseline` for it, which finds it out."""
+        self.trials: dict[str, Trials] = {}
+        """What is known of the values that creates of an operation may have."""
+        self._names = 0
 
     # --- requests
 
@@ -71,12 +82,21 @@ class Session:
         target = known.path + ("?" + text if text else "")
         return Request(known.method, target, (*pairs, *headers), data)
 
+    def task_name(self, *, again: bool = False) -> str:
+        """A name that no other task of this run has; `again` where tasks of other runs had the last one."""
+        self._names += 1
+        # Only the clock tells runs of one seed apart.
+        suffix = f"-{time.time_ns():x}" if again else ""
+        return f"loracle-fuzz-{self.options.seed}-{self._names}{suffix}"
+
     # --- sending
 
-    async def send(self, probe: Probe, url: str | None = None) -> Exchange | None:
+    async def send(self, probe: Probe, url: str | None = None, *, is_search: bool = False) -> Exchange | None:
         """Sends a probe, judges the answer and keeps what is found; None where the budget forbids it.
 
-        `url` is the whole address of an upload. Raises StoppedError where the run is over.
+        `url` is the whole address of an upload. A search sends many values at once: that they were not
+        accepted is kept later, by `keep`, once it is known which one is to blame. Raises StoppedError where
+        the run is over.
         """
         expectation = probe.demand or self.oracle.expect(probe.request)
         why_not = self.budget.refuses(probe, expectation)
@@ -98,8 +118,16 @@ class Session:
         found = tuple(self._judge(probe, expectation, outcome))
         exchange = Exchange(probe, expectation, outcome, found)
         for mismatch in found:
-            self._keep(exchange, mismatch)
+            if not (is_search and mismatch.check in NOT_ACCEPTED):
+                self._keep(exchange, mismatch)
         return exchange
+
+    def keep(self, exchange: Exchange, subject: str, title: str) -> None:
+        """Keeps that a body of a search was not accepted, now that it is known what is to blame."""
+        named = replace(exchange, probe=replace(exchange.probe, subject=subject, title=title))
+        for mismatch in exchange.mismatches:
+            if mismatch.check in NOT_ACCEPTED:
+                self._keep(named, mismatch)
 
     async def send_together(self, probes: Sequence[Probe]) -> list[Exchange | None]:
         """Sends the probes at the same time, over connections of their own."""

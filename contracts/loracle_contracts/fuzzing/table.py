@@ -1,0 +1,193 @@
+"""Layer `table`: bodies that break one rule each, made from the schema; every rule, in different ways.
+
+A conforming server starts nothing. What lenient refuses as well comes first, so that a server which follows
+lenient starts at most one training before the layer backs off.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from loracle_contracts import spec
+from loracle_contracts.fuzzing.bodies import ABSENT, Edit, edited, encoded
+from loracle_contracts.fuzzing.candidates import BEHIND_MANY, candidates
+from loracle_contracts.fuzzing.places import full_body, places
+from loracle_contracts.fuzzing.probe import Probe
+from loracle_contracts.fuzzing.session import Session
+from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS, known_base_models, plain_body
+from loracle_contracts.oracle import CREATES
+from loracle_contracts.validation import validate
+from loracle_contracts.verdict import Profile
+
+__all__ = ["Mutation", "chosen", "mutations", "run"]
+
+LAYER = "table"
+# Of the requests of a run: how many bodies each operation gets.
+_SHARES = {"createSubjectTraining": 120, "createStyleTraining": 38, "createUploadUrl": 12}
+
+
+class Mutation(NamedTuple):
+    """A body that breaks one rule. `value` is what stands at the place, `kind` how it was changed."""
+
+    operation: str
+    rule: str
+    kind: str
+    title: str
+    value: Any
+    position: str
+    body: bytes
+    lenient_refuses: bool
+
+
+async def run(session: Session) -> None:
+    """Sends the chosen mutations; those that the budget forbids are noted in one line."""
+    options = session.options
+    left_out: dict[str, set[str]] = defaultdict(set)
+    skips_known = "examples" in options.layers
+    for mutation in chosen(options.profile, options.seed, skips_known=skips_known):
+        request = session.request(mutation.operation, mutation.body)
+        probe = Probe(LAYER, mutation.title, request, mutation.rule)
+        why_not = session.budget.refuses(probe, session.oracle.expect(request))
+        if why_not is None:
+            await session.send(probe)
+        else:
+            left_out[why_not].add(mutation.rule)
+    for why, rules in left_out.items():
+        shown = ", ".join(sorted(rules)[:3]) + (", ..." if len(rules) > 3 else "")
+        session.skip(LAYER, f"further bodies that break one of {len(rules)} rules ({shown})", why)
+
+
+def chosen(profile: Profile, seed: int, *, skips_known: bool = True) -> list[Mutation]:
+    """The bodies to send, in order. `skips_known` leaves out what the documented examples send already."""
+    # Of the seed come no secrets.
+    source = random.Random(seed)  # noqa: S311
+    usage: Counter[Any] = Counter()
+    picked: list[Mutation] = []
+    for operation, share in _SHARES.items():
+        known = _example_prints(operation) if skips_known else frozenset()
+        fresh = [
+            one
+            for one in mutations(operation, profile)
+            if _print(one.rule, one.value, one.position) not in known
+        ]
+        picked += _spread(fresh, share, source, usage)
+    # Stable: the operations stay in their order.
+    return sorted(picked, key=lambda one: not one.lenient_refuses)
+
+
+def _spread(
+    fresh: Iterable[Mutation], share: int, source: random.Random, usage: Counter[Any]
+) -> Iterator[Mutation]:
+    """Takes turns over the rules; each time the mutation whose kind and place were tried least so far."""
+    by_rule: dict[str, list[Mutation]] = defaultdict(list)
+    for mutation in fresh:
+        by_rule[mutation.rule].append(mutation)
+    # What no operation before has tried comes first.
+    rules = sorted(by_rule, key=lambda rule: (usage["rule", rule], source.random()))
+    for rule in rules:
+        source.shuffle(by_rule[rule])
+    taken = 0
+    while taken < share and by_rule:
+        for rule in [rule for rule in rules if rule in by_rule]:
+            if taken == share:
+                return
+            best = min(by_rule[rule], key=lambda one: _wear(one, usage))
+            by_rule[rule].remove(best)
+            if not by_rule[rule]:
+                del by_rule[rule]
+            usage.update(_traits(best))
+            taken += 1
+            yield best
+
+
+def _traits(one: Mutation) -> list[tuple[str, ...]]:
+    return [
+        ("rule", one.rule),
+        ("kind in rule", one.rule, one.kind),
+        ("kind", one.kind),
+        ("position", one.rule.rpartition(".")[2], one.position),
+    ]
+
+
+def _wear(one: Mutation, usage: Counter[Any]) -> tuple[int, ...]:
+    # Whether a long list is looked through to its end, a short one does not tell.
+    return one.kind != BEHIND_MANY, *(usage[trait] for trait in _traits(one)[1:])
+
+
+@cache
+def mutations(operation: str, profile: Profile) -> tuple[Mutation, ...]:
+    """Every body that differs from a valid one at one place and breaks exactly one rule."""
+    return tuple(_mutations(operation, profile))
+
+
+def _mutations(operation: str, profile: Profile) -> Iterator[Mutation]:
+    full = full_body(operation)
+    seen = set()
+    for place in places(operation, full):
+        for n, candidate in enumerate(candidates(place)):
+            host = (
+                full if n % 2 or operation not in CREATES else _small_host(operation, candidate.edits, full)
+            )
+            body = encoded(edited(host, candidate.edits))
+            verdict = validate(body, operation, profile)
+            if len(verdict.violations) != 1 or body in seen:
+                continue
+            seen.add(body)
+            yield Mutation(
+                operation,
+                verdict.violations[0].rule,
+                candidate.kind,
+                candidate.title,
+                candidate.edits[-1].value,
+                "/".join(str(step) for step in place.path if isinstance(step, int)),
+                body,
+                not validate(body, operation, "lenient").valid,
+            )
+
+
+def _small_host(operation: str, edits: Iterable[Edit], full: Any) -> Any:
+    """The plain body where the edits have a place in it, else the full one."""
+    plain = plain_body(operation, full["name"], known_base_models()[0], UNKNOWN_ASSETS)
+    holder: Any
+    for path, _ in edits:
+        if path[:1] == ("components",) and len(path) > 1:
+            return full
+        holder = plain
+        for step in path[:-1]:
+            if isinstance(step, int) and step >= len(holder):
+                return full
+            holder = holder[step]
+        if path and isinstance(path[-1], int) and path[-1] >= len(holder):
+            return full
+    return plain
+
+
+@cache
+def _example_prints(operation: str) -> frozenset[Any]:
+    """What the invalid examples of an operation break, and by what value."""
+    prints = set()
+    for path, entry in spec.examples().items():
+        if not path.startswith(f"invalid/{operation}/request/") or "pointer" not in entry:
+            continue
+        try:
+            value = json.loads(spec.example(path))
+        except ValueError:
+            continue
+        steps = entry["pointer"].split("/")[1:]
+        for step in steps:
+            value = value.get(step, ABSENT) if isinstance(value, dict) else value[int(step)]
+        prints.add(_print(entry["rule"], value, "/".join(step for step in steps if step.isdigit())))
+    return frozenset(prints)
+
+
+def _print(rule: str, value: Any, position: str) -> tuple[str, str]:
+    """What is the same for two bodies that try the same: of wrong types the type, else the value."""
+    if value is ABSENT:
+        # A member may be looked for in the first item only.
+        return rule, f"absent {position}"
+    return rule, type(value).__name__ if rule.endswith(".type") else repr(value)
