@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from broken_servers import CASES, KNOWN, Case, correct
-from broken_servers import wire as wire_module
+from broken_servers import CASES, KNOWN, Case
 from broken_servers.correct import CORRECT, KEY, correct_app
 from broken_servers.defect import ASGIApp, Witness
 from broken_servers.right_bodies import minimal, plain
+from broken_servers.wire import Answer, Forward, Request, planted
 
 from loracle_contracts import operations, spec
 
@@ -32,8 +32,8 @@ class VirtualTime:
 @pytest.fixture
 def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     time = VirtualTime()
-    for module in (wire_module, correct):
-        monkeypatch.setattr(module, "pause", time.pause)
+    for module in ("wire", "correct", "tasks", "answers", "http_habits"):
+        monkeypatch.setattr(f"broken_servers.{module}.pause", time.pause)
     return time
 
 
@@ -41,6 +41,7 @@ def _client(app: ASGIApp) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),
         base_url="http://mock.test",
+        trust_env=False,
         headers={"authorization": f"Bearer {KEY}"},
     )
 
@@ -52,6 +53,13 @@ async def _driven(app: ASGIApp, witness: Witness) -> Any:
 
 async def _is_usable(app: ASGIApp) -> bool:
     """Whether one right create, its status and the list work."""
+    try:
+        return await _works(app)
+    except (ValueError, LookupError, TypeError):  # no JSON, or not what was expected in it
+        return False
+
+
+async def _works(app: ASGIApp) -> bool:
     async with _client(app) as client:
         for body in (plain(), minimal()):
             done = await client.post("/v3/training/subject", json=body)
@@ -70,6 +78,27 @@ def test_the_defect_shows(case: Case, virtual_time: VirtualTime) -> None:
     virtual_time.seconds = 0.0
     wrong = asyncio.run(_driven(case.defect.plant(correct_app()), case.witness)), virtual_time.seconds
     assert right != wrong
+    if case.defect.family != "behaviour":
+        # 404 is what a right question for an unknown task gets.
+        refused, taken = (right, wrong) if case.defect.family == "accepts-invalid" else (wrong, right)
+        assert refused[0][0] in (400, 413)
+        assert taken[0][0] in (200, 404)
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_a_wrapper_without_a_defect_does_not_show() -> None:
+    async def passed_on(request: Request, forward: Forward) -> Answer:
+        return await forward(request)
+
+    plant = planted(lambda: passed_on)
+    witnesses = {id(case.witness): case for case in CASES}.values()
+    shown = [
+        case.defect.name
+        for case in witnesses
+        if asyncio.run(_driven(correct_app(), case.witness))
+        != asyncio.run(_driven(plant(correct_app()), case.witness))
+    ]
+    assert shown == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.defect.name)

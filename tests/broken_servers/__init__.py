@@ -8,9 +8,20 @@ from __future__ import annotations
 from broken_servers import (
     accepts_json,
     accepts_rules,
+    answers,
+    crashes,
+    create_answers,
+    errors,
+    http_habits,
+    keys,
+    life_cycle,
+    listing,
     queries,
     refuses_lints,
     refuses_values,
+    side_effects,
+    tasks,
+    uploads,
 )
 from broken_servers.defect import ASGIApp, Case, Defect
 
@@ -22,6 +33,17 @@ _MODULES = (
     queries,
     refuses_values,
     refuses_lints,
+    create_answers,
+    tasks,
+    life_cycle,
+    listing,
+    side_effects,
+    keys,
+    http_habits,
+    answers,
+    errors,
+    crashes,
+    uploads,
 )
 CASES: list[Case] = [case for module in _MODULES for case in module.CASES]
 KNOWN: list[Defect] = [case.defect for case in CASES]

@@ -13,7 +13,6 @@ from broken_servers.defect import Corpus
 from broken_servers.right_bodies import STYLE, SUBJECT, UPLOAD, minimal
 from broken_servers.scripts import posted
 from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted
-
 from loracle_contracts import validate
 from loracle_contracts.parse import MAX_BODY
 

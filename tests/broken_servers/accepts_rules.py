@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract_walk import json_type
+
 from broken_servers.defect import Corpus
 from broken_servers.right_bodies import CREATES, STYLE, SUBJECT, UPLOAD, minimal
 from broken_servers.schema_mistakes import mistakes_of
 from broken_servers.scripts import posted
 from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted
-from contract_walk import json_type
-
 from loracle_contracts import validate
 
 __all__ = ["CASES", "repaired"]

@@ -9,7 +9,6 @@ from typing import Any
 
 from broken_servers.defect import ASGIApp
 from broken_servers.wire import Answer, Change, Forward, Request, operation_of, pause, planted, refusal
-
 from loracle_mockserver.training_app import DEFAULT_KEY, TrainingApp
 
 __all__ = ["CORRECT", "KEY", "OTHER_KEY", "correct_app"]

@@ -9,7 +9,6 @@ from urllib.parse import quote, unquote_plus
 from broken_servers.defect import Corpus
 from broken_servers.scripts import NOBODY, queried
 from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted, refusal
-
 from loracle_contracts import operations, spec, validate
 from loracle_contracts.query import parse_query
 

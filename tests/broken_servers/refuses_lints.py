@@ -8,7 +8,6 @@ from broken_servers.defect import Corpus
 from broken_servers.right_bodies import SUBJECT, plain
 from broken_servers.scripts import posted
 from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted, refusal
-
 from loracle_contracts import validate
 
 __all__ = ["CASES"]

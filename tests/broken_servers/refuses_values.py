@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from contract_walk import Node, nodes
+from mistakes import with_value
+
 from broken_servers.defect import Corpus
 from broken_servers.right_bodies import CREATES, STYLE, SUBJECT, UPLOAD, plain
 from broken_servers.scripts import posted
 from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted, refusal
-from contract_walk import Node, nodes
-from mistakes import with_value
-
 from loracle_contracts import validate
 
 __all__ = ["CASES"]

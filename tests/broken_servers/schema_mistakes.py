@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from broken_servers.right_bodies import STYLE, SUBJECT, plain
 from contract_walk import Node, item_schema, json_type, nodes, required_rules, rule_of
 from mistakes import with_value
+
+from broken_servers.right_bodies import STYLE, SUBJECT, plain
 
 __all__ = ["SchemaMistake", "mistakes_of"]
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import httpx
+
 from broken_servers.defect import Witness
 from broken_servers.right_bodies import STYLE, SUBJECT, plain
-
 from loracle_contracts import operations
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "listed",
     "posted",
     "queried",
-    "sent",
     "seen",
+    "sent",
     "state",
     "walked",
 ]
@@ -63,7 +63,8 @@ def sent(method: str, path: str, body: Any = None, **headers: str) -> Witness:
         if body is not None:
             named.setdefault("content-type", "application/json")
         data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
-        request = client.build_request(method, path, content=data, headers=named)
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
+        request = client.build_request(method, path, content=data, headers=raw)
         for name, value in named.items():
             if not value:
                 del request.headers[name]

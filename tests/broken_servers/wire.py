@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broken_servers.defect import ASGIApp
-
 from loracle_contracts import spec
 from loracle_contracts.parse import MAX_BODY
 from loracle_mockserver.message import error_reply
