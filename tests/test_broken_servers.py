@@ -1,0 +1,162 @@
+"""Every planted defect is one: its witness tells the broken server from the correct one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from broken_servers import CASES, KNOWN, Case
+from broken_servers.correct import CORRECT, KEY, correct_app
+from broken_servers.defect import ASGIApp, Witness
+from broken_servers.right_bodies import minimal, plain
+from broken_servers.wire import Answer, Forward, Request, planted
+
+from loracle_contracts import operations, spec
+
+
+class VirtualTime:
+    """Adds up the pauses instead of waiting."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    async def pause(self, seconds: float) -> None:
+        self.seconds += seconds
+        # Others may come in between, as they may while somebody waits.
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    time = VirtualTime()
+    for module in ("wire", "correct", "tasks", "answers", "http_habits"):
+        monkeypatch.setattr(f"broken_servers.{module}.pause", time.pause)
+    return time
+
+
+def _client(app: ASGIApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app),
+        base_url="http://mock.test",
+        trust_env=False,
+        headers={"authorization": f"Bearer {KEY}"},
+    )
+
+
+async def _driven(app: ASGIApp, witness: Witness) -> Any:
+    async with _client(app) as client:
+        return await witness(client)
+
+
+async def _is_usable(app: ASGIApp) -> bool:
+    """Whether one right create, its status and the list work."""
+    try:
+        return await _works(app)
+    except (ValueError, LookupError, TypeError):  # no JSON, or not what was expected in it
+        return False
+
+
+async def _works(app: ASGIApp) -> bool:
+    async with _client(app) as client:
+        for body in (plain(), minimal()):
+            done = await client.post("/v3/training/subject", json=body)
+            if done.status_code == 200:
+                task = done.json()["task_id"]
+                asked = await client.get("/v3/training/subject", params={"task_id": task})
+                listing = await client.get("/v3/training")
+                tasks = listing.json()["tasks"] if listing.status_code == 200 else []
+                return asked.status_code == 200 and any(found["task_id"] == task for found in tasks)
+    return False
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.defect.name)
+def test_the_defect_shows(case: Case, virtual_time: VirtualTime) -> None:
+    right = asyncio.run(_driven(correct_app(), case.witness)), virtual_time.seconds
+    virtual_time.seconds = 0.0
+    wrong = asyncio.run(_driven(case.defect.plant(correct_app()), case.witness)), virtual_time.seconds
+    assert right != wrong
+    if case.defect.family != "behaviour":
+        # 404 is what a right question for an unknown task gets.
+        refused, taken = (right, wrong) if case.defect.family == "accepts-invalid" else (wrong, right)
+        assert refused[0][0] in (400, 413)
+        assert taken[0][0] in (200, 404)
+
+
+@pytest.mark.usefixtures("virtual_time")
+def test_a_wrapper_without_a_defect_does_not_show() -> None:
+    async def passed_on(request: Request, forward: Forward) -> Answer:
+        return await forward(request)
+
+    plant = planted(lambda: passed_on)
+    witnesses = {id(case.witness): case for case in CASES}.values()
+    shown = [
+        case.defect.name
+        for case in witnesses
+        if asyncio.run(_driven(correct_app(), case.witness))
+        != asyncio.run(_driven(plant(correct_app()), case.witness))
+    ]
+    assert shown == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.defect.name)
+@pytest.mark.usefixtures("virtual_time")
+def test_all_else_works(case: Case) -> None:
+    assert asyncio.run(_is_usable(case.defect.plant(correct_app()))) is not case.breaks_plain
+
+
+@pytest.mark.parametrize("name", CORRECT)
+@pytest.mark.usefixtures("virtual_time")
+def test_a_correct_server_answers_right_calls(name: str) -> None:
+    async def witness(client: httpx.AsyncClient) -> list[int]:
+        paths = ("/v3/training", "/v3/model", "/v3/training?task_type=subject")
+        return [(await client.get(path)).status_code for path in paths]
+
+    assert asyncio.run(_driven(CORRECT[name](), witness)) == [200, 200, 200]
+
+
+def test_names_are_unique() -> None:
+    names = [defect.name for defect in KNOWN]
+    assert len(names) == len(set(names))
+
+
+def test_defects_concern_operations_of_the_contract() -> None:
+    assert {defect.operation for defect in KNOWN} <= {"", *operations()}
+    assert {defect.family for defect in KNOWN} <= {"accepts-invalid", "rejects-valid", "behaviour"}
+
+
+def test_every_rule_of_the_subject_request_has_a_server_that_breaks_it() -> None:
+    accepted = {
+        defect.name.removeprefix("accepts.") for defect in KNOWN if defect.name.startswith("accepts.")
+    }
+    rules = set()
+
+    def collect(schema: Any) -> None:
+        match schema:
+            case dict():
+                for keyword, source in schema.get("x-source", {}).items():
+                    rules.add(source.get("rule", f"{schema['x-rule']}.{keyword}"))
+                for key, value in schema.items():
+                    if key == "$ref":
+                        collect(definitions[value.rpartition("/")[2]])
+                    elif key not in ("x-source", "examples"):
+                        collect(value)
+            case list():
+                for value in schema:
+                    collect(value)
+
+    definitions = spec.document("strict")["$defs"]
+    collect(definitions["SubjectTrainingRequest"])
+    known = set(spec.rules("strict"))
+    missing = {
+        rule
+        for rule in rules & known
+        if not any(name == rule or name.startswith(f"{rule}.") for name in accepted)
+    }
+    assert missing == set()
+
+
+def test_no_correct_server_was_forgotten() -> None:
+    assert len(CORRECT) == 6
