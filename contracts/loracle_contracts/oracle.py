@@ -7,7 +7,7 @@ query, body. The first rule that a request breaks decides on the answer.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -132,7 +132,8 @@ class Oracle:
         if not methods:
             return _refused(None, "API_NOT_FOUND")
         if operation is None:
-            return Expectation(None, _refusal("METHOD_NOT_ALLOWED"), also=_also(request.method, methods))
+            also = _also(request.method, methods)
+            return replace(_refused(None, "METHOD_NOT_ALLOWED"), also=also)
         return self._judged(request, operation)
 
     def _refused_key(self, request: Request, operation: spec.Operation | None) -> Expectation | None:
@@ -146,7 +147,8 @@ class Oracle:
         violation = header_violation(rule, redacted(sent), self.profile)
         # The vendor's guide to errors says 401, its table 400 and 403 (contract section 4, row 19).
         habit = (_refusal("FAILED_TO_AUTH"),) if self.profile == "lenient" else ()
-        return Expectation(operation, _refusal(reason), habit, (violation,))
+        refused = _refused(operation, reason, violation)
+        return replace(refused, tolerated=(*refused.tolerated, *habit))
 
     def _judged(self, request: Request, operation: spec.Operation) -> Expectation:
         if operation.request:
@@ -174,7 +176,8 @@ def _refusal(reason: str) -> Refusal:
 
 
 def _refused(operation: spec.Operation | None, reason: str, *violations: Violation) -> Expectation:
-    return Expectation(operation, _refusal(reason), (), violations)
+    # Whoever limits the rate need not look at a request first.
+    return Expectation(operation, _refusal(reason), (_refusal("RATE_LIMIT_EXCEEDED"),), violations)
 
 
 def _also(method: str, methods: Mapping[str, spec.Operation]) -> tuple[int, ...]:

@@ -140,7 +140,7 @@ class Session:
             if is_large and outcome.kind in ("reset", "protocol"):
                 return []
             return [Mismatch("no-answer", str(expectation), f"{outcome.kind}: {outcome.text}")]
-        if outcome.status in (429, 503) and expectation.is_valid:
+        if outcome.status == 429 or (outcome.status == 503 and expectation.is_valid):
             self.skip(probe.layer, f"{probe.subject}: {probe.title}", f"the server answered {outcome.status}")
         found = list(mismatches(expectation, probe.request, outcome, self.options.profile, (self.key,)))
         limit = self.options.max_latency
