@@ -126,6 +126,7 @@ class Client:
                     headers=list(request.headers),
                     content=content if has_length else None,
                 )
+                asked.method = request.method  # which the library writes in upper case
                 answer = await self._http.send(asked, stream=True)
                 try:
                     body = await _read(answer)
@@ -177,7 +178,7 @@ def _wait(answer: Answer, attempt: int) -> float | None:
 
 async def _read(answer: httpx.Response) -> bytes:
     pieces = bytearray()
-    async for piece in answer.aiter_raw():
+    async for piece in answer.aiter_bytes():
         pieces += piece
         if len(pieces) > _MAX_ANSWER:
             raise httpx.RemoteProtocolError(f"the answer is longer than {_MAX_ANSWER} bytes")
@@ -185,8 +186,9 @@ async def _read(answer: httpx.Response) -> bytes:
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), 100):
-        yield body[start : start + 100]
+    size = max(100, len(body) // 50)
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
 
 
 def _place(scheme: str, host: str | None, port: int | None) -> tuple[str, str, int]:

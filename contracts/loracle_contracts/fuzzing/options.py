@@ -9,7 +9,7 @@ from loracle_contracts.verdict import Profile
 __all__ = ["LAYERS", "FuzzOptions"]
 
 # In the order in which they run: what is cheap and safe first.
-LAYERS = ("examples", "authentication", "raw", "table", "walk", "boundaries", "pairwise", "random")
+LAYERS = ("examples", "authentication", "raw", "queries", "table", "walk", "boundaries", "pairwise", "random")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ _MODULES = {
     "examples": "examples_layer",
     "authentication": "authentication",
     "raw": "raw",
+    "queries": "queries",
     "table": "table",
     "walk": "walk",
     "boundaries": "boundaries",
