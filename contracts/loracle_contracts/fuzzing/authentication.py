@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from loracle_contracts import spec
 from loracle_contracts.exchange import Request
-from loracle_contracts.fuzzing.probe import Exchange, Probe
-from loracle_contracts.fuzzing.reads import task_list
+from loracle_contracts.fuzzing.effects import marked_name, send_without_effect
+from loracle_contracts.fuzzing.probe import Probe
 from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS, known_base_models, plain_body
 from loracle_contracts.oracle import CREATES
 
@@ -34,15 +33,9 @@ Header = tuple[str, str]
 
 async def run(session: Session) -> None:
     """Sends every probe, and looks whether one of those that were refused left a task behind."""
-    before = await task_list(session, LAYER)
-    sent = [await session.send(probe) for probe in probes(session)]
-    after = await task_list(session, LAYER)
+    await send_without_effect(session, LAYER, probes(session))
     if not session.options.api_key:
         session.skip(LAYER, "wrong keys", "no --api-key was given, so every key may be right")
-    if before is None or after is None:
-        session.skip(LAYER, "whether refused keys start trainings", "the list cannot be read")
-        return
-    _check_effects(session, before, after, [one for one in sent if one is not None])
 
 
 def probes(session: Session) -> Iterator[Probe]:
@@ -153,30 +146,4 @@ def _body(session: Session, operation: str) -> bytes:
         return b'{"file_extension": "png"}'
     model = session.options.base_model or known_base_models()[0]
     assets = session.options.asset_ids or UNKNOWN_ASSETS
-    return json.dumps(plain_body(operation, _name(session), model, assets)).encode()
-
-
-def _name(session: Session) -> str:
-    return f"loracle-fuzz-{LAYER}-{session.options.seed}"
-
-
-def _check_effects(
-    session: Session, before: Sequence[object], after: Sequence[object], sent: Sequence[Exchange]
-) -> None:
-    """Of the name that only refused requests have, there are no more tasks than before."""
-    name = _name(session)
-    counts = [Counter(_names(tasks))[name] for tasks in (before, after)]
-    creates = [one for one in sent if _is_create(one)]
-    # Where one of them was accepted, that is found already.
-    if counts[1] > counts[0] and not any(one.is_accepted for one in creates):
-        title, expected = "creates that were refused for their key", "no training started"
-        session.relation(LAYER, "refused.effect", title, expected, f"{counts[1] - counts[0]}", creates)
-
-
-def _is_create(exchange: Exchange) -> bool:
-    operation = exchange.expectation.operation
-    return operation is not None and operation.id in CREATES
-
-
-def _names(tasks: Sequence[object]) -> Iterator[object]:
-    return (task.get("task_name") for task in tasks if isinstance(task, dict))
+    return json.dumps(plain_body(operation, marked_name(session, LAYER), model, assets)).encode()

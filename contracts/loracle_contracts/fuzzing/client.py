@@ -123,7 +123,9 @@ class Client:
                 asked = self._http.build_request(
                     request.method,
                     address,
-                    headers=list(request.headers),
+                    headers=[
+                        (name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers
+                    ],
                     content=content if has_length else None,
                 )
                 asked.method = request.method  # which the library writes in upper case

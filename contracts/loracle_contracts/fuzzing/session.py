@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 # Without --api-key: a server that takes every key takes this one.
-STAND_IN_KEY = "loracle-fuzz"
+STAND_IN_KEY = "stand-in-key-of-the-fuzzer"
 _JSON_TYPE = ("Content-Type", "application/json")
 _LARGE = (413, 431)
 

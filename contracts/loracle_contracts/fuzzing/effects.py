@@ -1,0 +1,56 @@
+"""Whether requests that were refused changed anything: started a training all the same, or lost one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from loracle_contracts.fuzzing.pages import shown
+from loracle_contracts.fuzzing.probe import Exchange, Probe
+from loracle_contracts.fuzzing.reads import task_list
+from loracle_contracts.oracle import CREATES
+
+if TYPE_CHECKING:
+    from loracle_contracts.fuzzing.session import Session
+
+__all__ = ["marked_name", "send_without_effect"]
+
+
+def marked_name(session: Session, layer: str) -> str:
+    """The name of the trainings that only refused requests of a layer ask for."""
+    return f"loracle-fuzz-{layer}-{session.options.seed}"
+
+
+async def send_without_effect(session: Session, layer: str, probes: Iterable[Probe]) -> None:
+    """Sends probes that change nothing, and compares the tasks before and after.
+
+    Creates among them ask for `marked_name`, so that tasks of other clients do not count.
+    """
+    before = await task_list(session, layer)
+    sent = [await session.send(probe) for probe in probes]
+    after = await task_list(session, layer)
+    if before is None or after is None:
+        session.skip(layer, "whether refused requests start trainings", "the list cannot be read")
+        return
+    name = marked_name(session, layer)
+    started = _named(after, name) - _named(before, name)
+    creates = [one for one in sent if one is not None and _is_create(one)]
+    # Where one of them was accepted, that is found already.
+    if started > 0 and not any(one.is_accepted for one in creates):
+        title, got = "creates that were refused", f"{started} training(s) started"
+        session.relation(layer, "refused.effect", title, "nothing is started", got, creates)
+    left = {task["task_id"] for task in after}
+    lost = [task["task_id"] for task in before if task["task_id"] not in left]
+    if lost and len(after) <= len(before):
+        exchanges = [one for one in sent if one is not None and one.probe.request.method != "GET"]
+        title, got = "requests that were refused", f"without {shown(lost)}"
+        session.relation(layer, "refused.loss", title, "the tasks of before in the list", got, exchanges)
+
+
+def _named(tasks: Iterable[dict[str, Any]], name: str) -> int:
+    return sum(task.get("task_name") == name for task in tasks)
+
+
+def _is_create(exchange: Exchange) -> bool:
+    operation = exchange.expectation.operation
+    return operation is not None and operation.id in CREATES
