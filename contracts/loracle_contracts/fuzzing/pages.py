@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from loracle_contracts.fuzzing.probe import Exchange, Probe
 from loracle_contracts.parse import parse
@@ -12,7 +12,7 @@ from loracle_contracts.parse import parse
 if TYPE_CHECKING:
     from loracle_contracts.fuzzing.session import Session
 
-__all__ = ["TASKS", "Listing", "Page", "Relations", "read_page", "read_pages", "shown", "value_of"]
+__all__ = ["TASKS", "Listing", "Page", "RelationList", "read_page", "read_pages", "shown", "value_of"]
 
 _SHOWN = 4
 
@@ -39,11 +39,20 @@ class Page:
     cursor: str
 
 
-class Relations(Protocol):
-    """Takes what does not fit together; the texts are those of a finding."""
+@dataclass
+class RelationList:
+    """What does not fit together, kept until it is known whether it counts."""
+
+    found: list[tuple[str, str, str, str, Sequence[Exchange]]] = field(default_factory=list)
 
     def add(self, subject: str, title: str, expected: str, got: str, sent: Sequence[Exchange]) -> None:
-        """Notes one."""
+        """Notes one; the texts are those of a finding."""
+        self.found.append((subject, title, expected, got, sent))
+
+    def report(self, session: Session, layer: str) -> None:
+        """Makes findings of all."""
+        for finding in self.found:
+            session.relation(layer, *finding)
 
 
 def value_of(exchange: Exchange | None) -> dict[str, Any] | None:

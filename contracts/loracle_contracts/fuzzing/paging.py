@@ -1,11 +1,11 @@
-"""Relations of paging: small pages hold what one large page does, each item once, in the same order."""
+"""RelationList of paging: small pages hold what one large page does, each item once, in the same order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from loracle_contracts.fuzzing.pages import Listing, Relations, read_pages, shown
+from loracle_contracts.fuzzing.pages import Listing, RelationList, read_pages, shown
 
 if TYPE_CHECKING:
     from loracle_contracts.fuzzing.session import Session
@@ -25,7 +25,7 @@ def limits_of(items: int, *, is_all: bool) -> list[int]:
 async def check_paging(
     session: Session,
     layer: str,
-    relations: Relations,
+    relations: RelationList,
     listing: Listing,
     items: Sequence[Mapping[str, Any]],
     limits: Iterable[int],

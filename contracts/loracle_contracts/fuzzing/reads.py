@@ -1,4 +1,4 @@
-"""Relations between the answers of reads: paging, filters, and the list against the tasks themselves.
+"""RelationList between the answers of reads: paging, filters, and the list against the tasks themselves.
 
 Each answer may keep the contract while together they cannot be true. Other clients may use the same key
 meanwhile, so what is found counts only where the list is the same before and after.
@@ -7,12 +7,10 @@ meanwhile, so what is found counts only where the list is the same before and af
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loracle_contracts.fuzzing.pages import TASKS, Page, read_page, read_pages, shown
+from loracle_contracts.fuzzing.pages import TASKS, Page, RelationList, read_page, read_pages, shown
 from loracle_contracts.fuzzing.paging import MAX_LIMIT, check_paging, limits_of
-from loracle_contracts.fuzzing.probe import Exchange
 from loracle_contracts.fuzzing.states import KINDS, check_models, check_other_kind, check_state, is_backward
 
 if TYPE_CHECKING:
@@ -28,16 +26,6 @@ _FIRST_SECOND, _LAST_SECOND = 1_000_000_000, 9_999_999_999
 _LASTING = ("task_name", "task_type", "created_at")
 
 
-@dataclass
-class _Relations:
-    """What does not fit together, kept until it is known whether it counts."""
-
-    found: list[tuple[str, str, str, str, Sequence[Exchange]]] = field(default_factory=list)
-
-    def add(self, subject: str, title: str, expected: str, got: str, sent: Sequence[Exchange]) -> None:
-        self.found.append((subject, title, expected, got, sent))
-
-
 async def check_list(
     session: Session, layer: str, expected: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
@@ -50,7 +38,7 @@ async def check_list(
     if not first:
         return []
     tasks = [task for page in first for task in page.items]
-    relations = _Relations()
+    relations = RelationList()
     _check_entries(relations, first, tasks)
     _check_expected(relations, first, tasks, expected or {})
     if tasks:
@@ -68,8 +56,7 @@ async def check_list(
         session.skip(layer, "how the answers of listTrainings fit together", why)
         return tasks
     _compare(relations, first, second)
-    for finding in relations.found:
-        session.relation(layer, *finding)
+    relations.report(session, layer)
     return tasks
 
 
@@ -83,7 +70,7 @@ async def _whole(session: Session, layer: str) -> list[Page]:
     return await read_pages(session, layer, TASKS, {"pagination.limit": MAX_LIMIT}, _PAGES)
 
 
-def _check_entries(relations: _Relations, pages: Sequence[Page], tasks: Sequence[Task]) -> None:
+def _check_entries(relations: RelationList, pages: Sequence[Page], tasks: Sequence[Task]) -> None:
     sent = [page.exchange for page in pages]
     ids = [task["task_id"] for task in tasks]
     repeated = [one for n, one in enumerate(ids) if one in ids[:n]]
@@ -103,7 +90,7 @@ def _check_entries(relations: _Relations, pages: Sequence[Page], tasks: Sequence
 
 
 def _check_expected(
-    relations: _Relations, pages: Sequence[Page], tasks: Sequence[Task], expected: Mapping[str, str]
+    relations: RelationList, pages: Sequence[Page], tasks: Sequence[Task], expected: Mapping[str, str]
 ) -> None:
     sent = [page.exchange for page in pages]
     listed = {task["task_id"]: task.get("task_type") for task in tasks}
@@ -116,7 +103,7 @@ def _check_expected(
 
 
 async def _check_types(
-    session: Session, layer: str, relations: _Relations, pages: Sequence[Page], tasks: Sequence[Task]
+    session: Session, layer: str, relations: RelationList, pages: Sequence[Page], tasks: Sequence[Task]
 ) -> None:
     for kind in KINDS:
         query = {"task_type": kind}
@@ -159,7 +146,7 @@ def _has_grown(first: Sequence[Page], second: Sequence[Page]) -> bool:
     return new > 0 and rest == before[: len(rest)]
 
 
-def _compare(relations: _Relations, first: Sequence[Page], second: Sequence[Page]) -> None:
+def _compare(relations: RelationList, first: Sequence[Page], second: Sequence[Page]) -> None:
     sent = [first[0].exchange, second[0].exchange]
     before = {task["task_id"]: task for page in first for task in page.items}
     after = {task["task_id"]: task for page in second for task in page.items}

@@ -1,4 +1,4 @@
-"""Relations between what is said of one task at several times and places."""
+"""RelationList between what is said of one task at several times and places."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loracle_contracts.exchange import Request
-from loracle_contracts.fuzzing.pages import Relations, shown, value_of
+from loracle_contracts.fuzzing.pages import RelationList, shown, value_of
 from loracle_contracts.fuzzing.probe import Exchange, Probe
 from loracle_contracts.oracle import Expectation, Refusal
 
@@ -31,7 +31,7 @@ def is_backward(before: Any, after: Any) -> bool:
     return second < first or (first == _END and before != after)
 
 
-def check_models(relations: Relations, task: Mapping[str, Any], sent: Sequence[Exchange]) -> None:
+def check_models(relations: RelationList, task: Mapping[str, Any], sent: Sequence[Exchange]) -> None:
     """A task has models where it succeeded, and only there."""
     status, models = task.get("task_status"), task.get("models")
     if not isinstance(models, list):
@@ -45,7 +45,7 @@ def check_models(relations: Relations, task: Mapping[str, Any], sent: Sequence[E
 
 
 async def check_state(
-    session: Session, layer: str, relations: Relations, listed: Exchange, task: Mapping[str, Any]
+    session: Session, layer: str, relations: RelationList, listed: Exchange, task: Mapping[str, Any]
 ) -> None:
     """Asks for a task of the list on the route of its kind, which must know it."""
     task_id, kind = task["task_id"], task["task_type"]
