@@ -60,12 +60,10 @@ def _enum(allowed: Sequence[str]) -> list[tuple[str, bool]]:
     return [
         ("", True),
         (first.upper(), True),
-        (first[:-1], True),
+        (first[:-1], False),
         (f"{first}+", False),
-        (f"+{first}", False),
         (",".join(allowed), False),
         (f"{first}%00", False),
-        (f"%22{first}%22", False),
     ]
 
 
@@ -88,5 +86,5 @@ def _integer(least: int, most: int) -> list[tuple[str, bool]]:
 
 def _cursor() -> list[tuple[str, bool]]:
     inside = ["", "c_0", "c_" + "9" * 15]
-    outside = ["c_", "0", "c_-1", "C_0", "c_0x", "xc_0", "c_1.5", "c_%D9%A1", "c_" + "9" * 16]
+    outside = ["c_", "0", "c_-1", "C_0", "c_0x", "xc_0", "c_" + "9" * 16]
     return [(text, text == "c_0") for text in inside] + [(text, text in ("c_", "0")) for text in outside]
