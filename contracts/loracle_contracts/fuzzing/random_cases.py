@@ -1,0 +1,150 @@
+"""Layer `random`: what Schemathesis generates, and mutations of it, as far as the budget goes.
+
+Everything is generated first and judged by the oracle, so that nothing needs a label; then it is sent, the
+requests first that differ most from those before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from random import Random
+
+from loracle_contracts import spec
+from loracle_contracts.exchange import Request
+from loracle_contracts.fuzzing.generated import Generated, GenerationError, generated
+from loracle_contracts.fuzzing.mutations import mutated
+from loracle_contracts.fuzzing.novelty import Candidate, Picker, candidate
+from loracle_contracts.fuzzing.probe import Exchange, Probe
+from loracle_contracts.fuzzing.session import Session
+from loracle_contracts.oracle import CREATES
+
+__all__ = ["candidates", "run"]
+
+LAYER = "random"
+MOST = 150
+_EXAMPLES = 10
+_MUTATIONS = 8  # of each valid body
+_MAX_BODY = 64 * 1024
+# What says how a message is framed or where it goes is not the contract's business.
+_OURS = {
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+
+
+async def run(session: Session) -> None:
+    """Sends what is worth most of the generated requests, within what is left of the budget."""
+    try:
+        cases = await asyncio.to_thread(generated, session.options.profile, session.options.seed, _EXAMPLES)
+    except GenerationError as error:
+        session.skip(LAYER, "generated requests", str(error))
+        return
+    picker = Picker(candidates(session, cases))
+    refused: Counter[str] = Counter()
+    sent = 0
+    while sent < MOST and session.client.sent < session.options.max_requests:
+        chosen = picker.next(may_start_job=session.budget.left > 0)
+        if chosen is None:
+            break
+        probe = Probe(LAYER, _title(chosen), chosen.request, chosen.subject)
+        why_not = session.budget.refuses(probe, chosen.expectation)
+        if why_not is not None:
+            refused[why_not] += 1
+            continue
+        known = len(session.findings)
+        exchange = await session.send(probe)
+        sent += 1
+        if exchange is not None and len(session.findings) > known:
+            await _shrink(session, exchange)
+    for why_not, count in refused.items():
+        session.skip(LAYER, f"{count} generated requests", why_not)
+    trainings = sum(one.expectation.starts_job for one in picker.left())
+    if trainings and not session.budget.left:
+        most = session.options.max_creates
+        why = (
+            f"all {most} trainings of --max-creates are spent" if most else "allow trainings by --max-creates"
+        )
+        session.skip(LAYER, f"{trainings} generated valid trainings", why)
+
+
+async def _shrink(session: Session, exchange: Exchange) -> None:
+    try:
+        module = import_module("loracle_contracts.fuzzing.shrink")
+    except ImportError:
+        return
+    await module.shrink(session, exchange)
+
+
+def candidates(session: Session, cases: tuple[Generated, ...]) -> Iterator[Candidate]:
+    """The generated requests and the mutations of valid bodies, judged; the same for the same seed."""
+    random = Random(session.options.seed)  # noqa: S311 - repeatable, and no secret
+    valid: list[tuple[str, bytes]] = []
+    seen: set[Request] = set()
+    for case in cases:
+        body = case.body
+        if case.mode == "positive" and case.operation in CREATES:
+            body = _bound(body, session)
+        if case.mode == "positive" and spec.operations()[case.operation].request:
+            valid.append((case.operation, body))
+        yield from _judged(session, _request(session, case, body), seen)
+    for path in sorted(spec.examples()):
+        kind, operation, part = path.split("/")[:3]
+        if (kind, part) == ("valid", "request") and operation in (*CREATES, "createUploadUrl"):
+            body = spec.example(path)
+            # The examples belong to all profiles: those with a lenient habit break strict rules.
+            if session.oracle.expect(session.request(operation, body)).is_valid:
+                valid.append((operation, _bound(body, session) if operation in CREATES else body))
+    for operation, body in valid:
+        for _ in range(_MUTATIONS):
+            yield from _judged(session, session.request(operation, mutated(body, random)), seen)
+
+
+def _judged(session: Session, request: Request, seen: set[Request]) -> Iterator[Candidate]:
+    if request not in seen and len(request.body) <= _MAX_BODY:
+        seen.add(request)
+        yield candidate(request, session.oracle.expect(request))
+
+
+def _request(session: Session, case: Generated, body: bytes) -> Request:
+    """The generated request with the run's key, without headers that no client of the contract chooses."""
+    given = [
+        (name, value)
+        for name, value in case.headers
+        if name.lower() not in _OURS and (name + value).isascii() and (name + value).isprintable()
+    ]
+    names = [name for name, _ in given]
+    own = session.request(case.operation, body, headers=given, drop=names).headers
+    return Request(case.method, case.target, own, body)
+
+
+def _bound(body: bytes, session: Session) -> bytes:
+    """A valid body about the images and the base model that the server knows, where the run names them."""
+    options = session.options
+    if not (options.asset_ids or options.base_model):
+        return body
+    value = json.loads(body)
+    if options.base_model:
+        value["base_model"] = options.base_model
+    for number, item in enumerate(value["image_dataset_items"] if options.asset_ids else ()):
+        item["assets_id"] = options.asset_ids[number % len(options.asset_ids)]
+    return json.dumps(value).encode()
+
+
+def _title(chosen: Candidate) -> str:
+    if chosen.expectation.is_valid:
+        return "a generated valid request"
+    count = len(chosen.expectation.violations)
+    return f"a generated request that breaks {count} rules" if count > 1 else "a generated invalid request"
