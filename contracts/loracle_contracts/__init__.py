@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         UploadRequest,
         UploadTarget,
     )
+    from loracle_contracts.checks import check_server, check_server_async
     from loracle_contracts.ids import task_id
     from loracle_contracts.spec import operations, rules
     from loracle_contracts.validation import validate
@@ -34,6 +35,8 @@ __all__ = [
     "UploadTarget",
     "Verdict",
     "Violation",
+    "check_server",
+    "check_server_async",
     "operations",
     "rules",
     "task_id",
@@ -50,6 +53,7 @@ _HOMES = {
         "UploadRequest",
         "UploadTarget",
     ),
+    "checks": ("check_server", "check_server_async"),
     "ids": ("task_id",),
     "spec": ("operations", "rules"),
     "validation": ("validate",),
