@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -58,22 +59,39 @@ class Picker:
     """Gives the candidates one by one, the one with the most that is new first; each at most once."""
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
-        self._left = list(candidates)
         self._seen: set[Hashable] = set()
+        # What a candidate is worth only ever falls, so that its last worth is a bound: heaps of these.
+        self._jobs: list[tuple[float, int, Candidate]] = []
+        self._others: list[tuple[float, int, Candidate]] = []
+        for number, one in enumerate(candidates):
+            heap = self._jobs if one.expectation.starts_job else self._others
+            heap.append((-self._worth(one), number, one))
+        heapq.heapify(self._jobs)
+        heapq.heapify(self._others)
+
+    @property
+    def jobs_left(self) -> int:
+        """How many that start a training were not given."""
+        return len(self._jobs)
 
     def next(self, *, may_start_job: bool) -> Candidate | None:
         """The next one, or None where all are given; without `may_start_job` none that starts a training."""
-        fit = [one for one in self._left if may_start_job or not one.expectation.starts_job]
-        if not fit:
+        heaps = [self._others, self._jobs] if may_start_job else [self._others]
+        heap = min(filter(None, heaps), key=self._top, default=None)
+        if heap is None:
             return None
-        best = max(fit, key=self._worth)
-        self._left.remove(best)
+        best = heapq.heappop(heap)[2]
         self._seen |= best.features
         return best
 
-    def left(self) -> list[Candidate]:
-        """Those that were not given."""
-        return self._left
+    def _top(self, heap: list[tuple[float, int, Candidate]]) -> tuple[float, int]:
+        """The true worth of the best of a heap, which then is its first."""
+        while True:
+            bound, number, one = heap[0]
+            worth = self._worth(one)
+            if -worth <= bound:
+                return bound, number
+            heapq.heapreplace(heap, (-worth, number, one))
 
     def _worth(self, one: Candidate) -> float:
         # Of a request that breaks many rules, each hides whether the others are kept.

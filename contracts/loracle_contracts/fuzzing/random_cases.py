@@ -71,7 +71,7 @@ async def run(session: Session) -> None:
             await _shrink(session, exchange)
     for why_not, count in refused.items():
         session.skip(LAYER, f"{count} generated requests", why_not)
-    trainings = sum(one.expectation.starts_job for one in picker.left())
+    trainings = picker.jobs_left
     if trainings and not session.budget.left:
         most = session.options.max_creates
         why = (

@@ -1,0 +1,96 @@
+"""What the fuzzer finds: runs it on one server in process, and counts what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from loracle_contracts.checks import ServerBrokeContractError, check_server_async
+from loracle_contracts.fuzzing import LAYERS, FuzzReport
+from loracle_contracts.fuzzing.run import _MODULES
+from loracle_contracts.oracle import CREATES
+from loracle_contracts.spec import operations
+from loracle_mockserver.training_app import DEFAULT_KEY, TrainingApp
+
+App = Callable[..., Any]
+# The layers that there are, while some are still being written.
+THERE = tuple(name for name in LAYERS if find_spec(f"loracle_contracts.fuzzing.{_MODULES[name]}"))
+_PAID = {operations()[name].path for name in CREATES}
+
+
+class Run(NamedTuple):
+    """What one run on one server came to; `creates` are as the server counts them, `cpu` in seconds."""
+
+    causes: frozenset[tuple[str, str]]
+    requests: int
+    creates: int
+    cpu: float
+    report: FuzzReport | None = None
+
+
+class Counted:
+    """An app that counts the requests to another one, and the trainings that it started."""
+
+    def __init__(self, app: App) -> None:
+        self.app, self.requests, self.creates = app, 0, 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        self.requests += 1
+        is_create = scope["method"] == "POST" and scope["path"] in _PAID
+
+        async def counting(message: Any) -> None:
+            if is_create and message["type"] == "http.response.start":
+                self.creates += 200 <= message["status"] < 300
+            await send(message)
+
+        await self.app(scope, receive, counting)
+
+
+def loracle(app: App, **options: Any) -> Run:
+    """A run of our fuzzer; the options are those of `check_server`."""
+    counted = Counted(app)
+    options.setdefault("layers", THERE)
+    began = time.process_time()
+    try:
+        report = asyncio.run(check_server_async(counted, api_key=DEFAULT_KEY, **options))
+    except ServerBrokeContractError as broken:
+        report = broken.report
+    spent = time.process_time() - began
+    causes = frozenset(finding.cause for finding in report.findings)
+    return Run(causes, counted.requests, counted.creates, spent, report)
+
+
+def right_app(profile: Any = "strict") -> App:
+    return TrainingApp(profile=profile, api_keys=(DEFAULT_KEY,))
+
+
+def broken_app(defect: Any) -> App:
+    """The mock with one defect."""
+    app: App = defect.plant(right_app())
+    return app
+
+
+def third(defects: Iterable[Any], which: int = 0) -> list[Any]:
+    """A third of the defects: always the same, and of all kinds."""
+    return [one for one in defects if int(hashlib.sha256(one.name.encode()).hexdigest(), 16) % 3 == which]
+
+
+def sampled(defects: Sequence[Any], count: int) -> list[Any]:
+    """So many of the defects, picked by the hashes of their names."""
+    return sorted(defects, key=lambda one: hashlib.sha256(one.name.encode()).hexdigest())[:count]
+
+
+def shares(found: Iterable[tuple[Any, bool]]) -> Iterator[str]:
+    """A line for each family of defects, with how many were found."""
+    by_family: dict[str, list[bool]] = {}
+    for defect, is_found in found:
+        by_family.setdefault(defect.family, []).append(is_found)
+    for family, results in sorted(by_family.items()):
+        yield f"{family}: {sum(results)} of {len(results)}"
