@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from loracle_contracts.checks import ServerBrokeContractError, check_server_async
-from loracle_contracts.fuzzing import LAYERS, FuzzReport
+import httpx
+
+from loracle_contracts.fuzzing import LAYERS, FuzzOptions, FuzzReport, fuzz
+from loracle_contracts.fuzzing.in_process import InProcess
 from loracle_contracts.fuzzing.run import _MODULES
 from loracle_contracts.oracle import CREATES
 from loracle_contracts.spec import operations
-from loracle_mockserver.training_app import DEFAULT_KEY, TrainingApp
+from loracle_mockserver.training_app import DEFAULT_KEY as KEY
+from loracle_mockserver.training_app import TrainingApp
 
 App = Callable[..., Any]
 # The layers that there are, while some are still being written.
@@ -53,22 +56,39 @@ class Counted:
         await self.app(scope, receive, counting)
 
 
-def loracle(app: App, **options: Any) -> Run:
-    """A run of our fuzzer; the options are those of `check_server`."""
+class Clock:
+    """Stands in for the module `time` of a server in process: who sleeps on it skips the time."""
+
+    def __init__(self) -> None:
+        self.skipped = 0.0
+
+    def __getattr__(self, name: str) -> Callable[[], float]:
+        return lambda: getattr(time, name)() + self.skipped
+
+    async def sleep(self, seconds: float) -> None:
+        self.skipped += seconds
+        await asyncio.sleep(0)
+
+
+def loracle(app: App, clock: Clock | None = None, **options: Any) -> Run:
+    """A run of our fuzzer, which waits on the clock; the options are those of `FuzzOptions`."""
     counted = Counted(app)
-    options.setdefault("layers", THERE)
+    chosen = FuzzOptions("http://app.test", api_key=KEY, **{"layers": THERE, **options})
+
+    async def run() -> FuzzReport:
+        async with InProcess(counted) as served:
+            transport = httpx.ASGITransport(served, raise_app_exceptions=False)
+            return await fuzz(chosen, transport, sleep=(clock or Clock()).sleep)
+
     began = time.process_time()
-    try:
-        report = asyncio.run(check_server_async(counted, api_key=DEFAULT_KEY, **options))
-    except ServerBrokeContractError as broken:
-        report = broken.report
+    report = asyncio.run(run())
     spent = time.process_time() - began
     causes = frozenset(finding.cause for finding in report.findings)
     return Run(causes, counted.requests, counted.creates, spent, report)
 
 
-def right_app(profile: Any = "strict") -> App:
-    return TrainingApp(profile=profile, api_keys=(DEFAULT_KEY,))
+def right_app() -> App:
+    return TrainingApp(api_keys=(KEY,))
 
 
 def broken_app(defect: Any) -> App:

@@ -58,7 +58,7 @@ async def crash(send: Any) -> None:  # noqa: ARG001
 def test_a_right_app_is_clean() -> None:
     report = check_server(TrainingApp(), api_key="test-key", layers=("examples", "random"))
     assert report.is_clean
-    assert set(report.requests) == {"examples", "random"}
+    assert set(report.requests) == {"examples", "baseline", "random"}
     assert 1 < report.creates <= report.options.max_creates == 70
 
 

@@ -39,3 +39,5 @@ class FuzzOptions:
     upload_hosts: tuple[str, ...] = ()
     max_wait: float = 60.0
     """Seconds that may be spent on waiting as Retry-After asks."""
+    max_findings: int | None = None
+    """After so many findings the run ends (None: it goes on)."""

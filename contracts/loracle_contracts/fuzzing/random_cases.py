@@ -15,6 +15,7 @@ from random import Random
 
 from loracle_contracts import spec
 from loracle_contracts.exchange import Request
+from loracle_contracts.fuzzing.baseline import Baseline, baseline
 from loracle_contracts.fuzzing.generated import Generated, GenerationError, generated
 from loracle_contracts.fuzzing.mutations import mutated
 from loracle_contracts.fuzzing.novelty import Candidate, Picker, candidate
@@ -52,11 +53,12 @@ async def run(session: Session) -> None:
     except GenerationError as error:
         session.skip(LAYER, "generated requests", str(error))
         return
-    picker = Picker(candidates(session, cases))
+    known = await baseline(session)
+    picker = Picker(candidates(session, cases, known))
     refused: Counter[str] = Counter()
     sent = 0
     while sent < MOST and session.client.sent < session.options.max_requests:
-        chosen = picker.next(may_start_job=session.budget.left > 0)
+        chosen = picker.next(may_start_job=known.problem is None and session.budget.left > 0)
         if chosen is None:
             break
         probe = Probe(LAYER, _title(chosen), chosen.request, chosen.subject)
@@ -64,20 +66,16 @@ async def run(session: Session) -> None:
         if why_not is not None:
             refused[why_not] += 1
             continue
-        known = len(session.findings)
+        before = len(session.findings)
         exchange = await session.send(probe)
         sent += 1
-        if exchange is not None and len(session.findings) > known:
+        if exchange is not None and len(session.findings) > before:
             await _shrink(session, exchange)
     for why_not, count in refused.items():
         session.skip(LAYER, f"{count} generated requests", why_not)
-    trainings = picker.jobs_left
-    if trainings and not session.budget.left:
-        most = session.options.max_creates
-        why = (
-            f"all {most} trainings of --max-creates are spent" if most else "allow trainings by --max-creates"
-        )
-        session.skip(LAYER, f"{trainings} generated valid trainings", why)
+    why = known.problem or ("" if session.budget.left else "the budget of trainings is spent")
+    if picker.jobs_left and why:
+        session.skip(LAYER, f"{picker.jobs_left} generated valid trainings", why)
 
 
 async def _shrink(session: Session, exchange: Exchange) -> None:
@@ -88,34 +86,41 @@ async def _shrink(session: Session, exchange: Exchange) -> None:
     await module.shrink(session, exchange)
 
 
-def candidates(session: Session, cases: tuple[Generated, ...]) -> Iterator[Candidate]:
-    """The generated requests and the mutations of valid bodies, judged; the same for the same seed."""
+def candidates(session: Session, cases: tuple[Generated, ...], known: Baseline) -> Iterator[Candidate]:
+    """The generated requests and the mutations of valid bodies, judged; the same for the same seed.
+
+    Valid trainings are about images and a base model that the server takes.
+    """
     random = Random(session.options.seed)  # noqa: S311 - repeatable, and no secret
     valid: list[tuple[str, bytes]] = []
     seen: set[Request] = set()
     for case in cases:
         body = case.body
         if case.mode == "positive" and case.operation in CREATES:
-            body = _bound(body, session)
+            body = _bound(body, known)
         if case.mode == "positive" and spec.operations()[case.operation].request:
             valid.append((case.operation, body))
-        yield from _judged(session, _request(session, case, body), seen)
+        yield from _judged(session, known, _request(session, case, body), seen)
     for path in sorted(spec.examples()):
         kind, operation, part = path.split("/")[:3]
         if (kind, part) == ("valid", "request") and operation in (*CREATES, "createUploadUrl"):
             body = spec.example(path)
             # The examples belong to all profiles: those with a lenient habit break strict rules.
             if session.oracle.expect(session.request(operation, body)).is_valid:
-                valid.append((operation, _bound(body, session) if operation in CREATES else body))
+                valid.append((operation, _bound(body, known) if operation in CREATES else body))
     for operation, body in valid:
         for _ in range(_MUTATIONS):
-            yield from _judged(session, session.request(operation, mutated(body, random)), seen)
+            yield from _judged(session, known, session.request(operation, mutated(body, random)), seen)
 
 
-def _judged(session: Session, request: Request, seen: set[Request]) -> Iterator[Candidate]:
-    if request not in seen and len(request.body) <= _MAX_BODY:
-        seen.add(request)
-        yield candidate(request, session.oracle.expect(request))
+def _judged(session: Session, known: Baseline, request: Request, seen: set[Request]) -> Iterator[Candidate]:
+    if request in seen or len(request.body) > _MAX_BODY:
+        return
+    seen.add(request)
+    expectation = session.oracle.expect(request)
+    # A mutation may name what the server does not know, which it refuses rightly.
+    if not (expectation.starts_job and _bound(request.body, known) != request.body):
+        yield candidate(request, expectation)
 
 
 def _request(session: Session, case: Generated, body: bytes) -> Request:
@@ -130,17 +135,18 @@ def _request(session: Session, case: Generated, body: bytes) -> Request:
     return Request(case.method, case.target, own, body)
 
 
-def _bound(body: bytes, session: Session) -> bytes:
-    """A valid body about the images and the base model that the server knows, where the run names them."""
-    options = session.options
-    if not (options.asset_ids or options.base_model):
-        return body
+def _bound(body: bytes, known: Baseline) -> bytes:
+    """A valid body, about nothing but images and base models that the server takes."""
     value = json.loads(body)
-    if options.base_model:
-        value["base_model"] = options.base_model
-    for number, item in enumerate(value["image_dataset_items"] if options.asset_ids else ()):
-        item["assets_id"] = options.asset_ids[number % len(options.asset_ids)]
-    return json.dumps(value).encode()
+    before = json.dumps(value)
+    if not known.takes_any_model:
+        value["base_model"] = known.base_model
+    if not known.takes_any_asset:
+        for number, item in enumerate(value["image_dataset_items"]):
+            if item["assets_id"] not in known.asset_ids:
+                item["assets_id"] = known.asset_ids[number % len(known.asset_ids)]
+    after = json.dumps(value)
+    return body if after == before else after.encode()
 
 
 def _title(chosen: Candidate) -> str:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from loracle_contracts import spec
-from loracle_contracts.answers import Mismatch, mismatches
+from loracle_contracts.answers import Mismatch, mismatches, reason_of
 from loracle_contracts.exchange import Request
 from loracle_contracts.fuzzing.budget import Budget
-from loracle_contracts.fuzzing.client import Client, HostNotAllowedError
+from loracle_contracts.fuzzing.client import Client, HostNotAllowedError, StoppedError
 from loracle_contracts.fuzzing.findings import Finding, Findings, NotChecked
 from loracle_contracts.fuzzing.options import FuzzOptions
 from loracle_contracts.fuzzing.probe import NOT_ACCEPTED, Exchange, Failure, Probe
@@ -98,6 +98,9 @@ class Session:
         accepted is kept later, by `keep`, once it is known which one is to blame. Raises StoppedError where
         the run is over.
         """
+        most = self.options.max_findings
+        if most is not None and len(self.findings) >= most:
+            raise StoppedError(f"all {most} findings of --max-findings were found")
         expectation = probe.demand or self.oracle.expect(probe.request)
         why_not = self.budget.refuses(probe, expectation)
         if why_not is not None:
@@ -140,9 +143,12 @@ class Session:
             if is_large and outcome.kind in ("reset", "protocol"):
                 return []
             return [Mismatch("no-answer", str(expectation), f"{outcome.kind}: {outcome.text}")]
-        if outcome.status == 429 or (outcome.status == 503 and expectation.is_valid):
-            self.skip(probe.layer, f"{probe.subject}: {probe.title}", f"the server answered {outcome.status}")
         found = list(mismatches(expectation, probe.request, outcome, self.options.profile, (self.key,)))
+        reason = reason_of(outcome)
+        if reason == "RATE_LIMIT_EXCEEDED" or (reason == "SERVICE_UNAVAILABLE" and expectation.is_valid):
+            # What a server says before it looks at the request tells nothing of what it would have said.
+            self.skip(probe.layer, f"{probe.subject}: {probe.title}", f"the server answered {outcome.status}")
+            found = [mismatch for mismatch in found if mismatch.check != "status"]
         limit = self.options.max_latency
         if limit is not None and outcome.seconds > limit:
             found.append(Mismatch("latency", f"an answer within {limit:g} s", f"{outcome.seconds:.3f} s"))
