@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from broken_servers import CASES, KNOWN, Case
+from broken_servers import CASES, KNOWN, RARE, Case
 from broken_servers.correct import CORRECT, KEY, correct_app
 from broken_servers.defect import ASGIApp, Witness
 from broken_servers.right_bodies import minimal, plain
@@ -32,7 +32,7 @@ class VirtualTime:
 @pytest.fixture
 def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     time = VirtualTime()
-    for module in ("wire", "correct", "tasks", "answers", "http_habits"):
+    for module in ("wire", "correct", "tasks", "answers", "media_types"):
         monkeypatch.setattr(f"broken_servers.{module}.pause", time.pause)
     return time
 
@@ -107,24 +107,53 @@ def test_all_else_works(case: Case) -> None:
     assert asyncio.run(_is_usable(case.defect.plant(correct_app()))) is not case.breaks_plain
 
 
-@pytest.mark.parametrize("name", CORRECT)
-@pytest.mark.usefixtures("virtual_time")
-def test_a_correct_server_answers_right_calls(name: str) -> None:
-    async def witness(client: httpx.AsyncClient) -> list[int]:
-        paths = ("/v3/training", "/v3/model", "/v3/training?task_type=subject")
-        return [(await client.get(path)).status_code for path in paths]
+@pytest.mark.parametrize("name", ["strict", "lenient", "refuses-unknown-models", "slow-first-answer"])
+def test_a_correct_server_is_of_use(name: str, virtual_time: VirtualTime) -> None:
+    assert asyncio.run(_is_usable(CORRECT[name]()))
+    assert virtual_time.seconds == (0.8 if name == "slow-first-answer" else 0.0)
 
-    assert asyncio.run(_driven(CORRECT[name](), witness)) == [200, 200, 200]
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        ("refuses-unknown-assets", {}, "INVALID_REQUEST_BODY"),
+        ("refuses-unknown-models", {"base_model": "nobody/has-it"}, "BASE_MODEL_NOT_ALLOWD"),
+    ],
+)
+def test_a_correct_server_may_refuse_what_it_does_not_know(
+    name: str, changes: dict[str, Any], reason: str
+) -> None:
+    async def witness(client: httpx.AsyncClient) -> Any:
+        refused = await client.post("/v3/training/subject", json={**plain(), **changes})
+        listing = await client.get("/v3/training")
+        return refused.status_code, refused.json()["reason"], listing.json()["tasks"]
+
+    assert asyncio.run(_driven(CORRECT[name](), witness)) == (400, reason, [])
+
+
+def test_a_correct_server_may_limit_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr("broken_servers.correct.now", lambda: seconds[0])
+
+    async def witness(client: httpx.AsyncClient) -> Any:
+        first = [(await client.get("/v3/training")).status_code for _ in range(8)]
+        refused = await client.get("/v3/training")
+        seconds[0] += float(refused.headers["retry-after"])
+        return first, refused.status_code, (await client.get("/v3/training")).status_code
+
+    assert asyncio.run(_driven(CORRECT["rate-limited"](), witness)) == ([200] * 8, 429, 200)
 
 
 def test_names_are_unique() -> None:
-    names = [defect.name for defect in KNOWN]
+    names = [case.defect.name for case in CASES]
     assert len(names) == len(set(names))
+    assert {defect.name for defect in RARE}.isdisjoint(defect.name for defect in KNOWN)
+    assert len(RARE) + len(KNOWN) == len(names)
 
 
 def test_defects_concern_operations_of_the_contract() -> None:
     assert {defect.operation for defect in KNOWN} <= {"", *operations()}
-    assert {defect.family for defect in KNOWN} <= {"accepts-invalid", "rejects-valid", "behaviour"}
+    assert {defect.family for defect in KNOWN} == {"accepts-invalid", "rejects-valid", "behaviour"}
 
 
 def test_every_rule_of_the_subject_request_has_a_server_that_breaks_it() -> None:
@@ -156,7 +185,3 @@ def test_every_rule_of_the_subject_request_has_a_server_that_breaks_it() -> None
         if not any(name == rule or name.startswith(f"{rule}.") for name in accepted)
     }
     assert missing == set()
-
-
-def test_no_correct_server_was_forgotten() -> None:
-    assert len(CORRECT) == 6

@@ -9,23 +9,25 @@ from broken_servers import (
     accepts_json,
     accepts_rules,
     answers,
-    crashes,
+    crashes_on_bodies,
+    crashes_on_queries,
     create_answers,
     errors,
-    http_habits,
     keys,
     life_cycle,
     listing,
+    media_types,
     queries,
     refuses_lints,
     refuses_values,
+    routes,
     side_effects,
     tasks,
     uploads,
 )
 from broken_servers.defect import ASGIApp, Case, Defect
 
-__all__ = ["CASES", "KNOWN", "ASGIApp", "Case", "Defect"]
+__all__ = ["CASES", "KNOWN", "RARE", "ASGIApp", "Case", "Defect"]
 
 _MODULES = (
     accepts_rules,
@@ -39,11 +41,32 @@ _MODULES = (
     listing,
     side_effects,
     keys,
-    http_habits,
+    media_types,
+    routes,
     answers,
     errors,
-    crashes,
+    crashes_on_bodies,
+    crashes_on_queries,
     uploads,
 )
 CASES: list[Case] = [case for module in _MODULES for case in module.CASES]
-KNOWN: list[Defect] = [case.defect for case in CASES]
+# Only who thinks of the very case finds these; they are kept out of what a bar is about.
+_RARE_NAMES = (
+    "key-in-a-cookie-taken",
+    "key-in-another-header-taken",
+    "key-in-the-query-taken",
+    "key-of-three-words-500",
+    "method-overridden-by-header",
+    "path-with-suffix-taken",
+    "path-without-version-taken",
+    "range-206",
+    "crashes-on-name-of-a-prototype",
+    "crashes-on-name-with-a-percent-sign",
+    "crashes-on-name-with-braces",
+    "crashes-on-extension-as-path",
+    "upload-url-with-blanks",
+)
+RARE: list[Defect] = [
+    case.defect for case in CASES if case.defect.name.removeprefix("behaviour.") in _RARE_NAMES
+]
+KNOWN: list[Defect] = [case.defect for case in CASES if case.defect not in RARE]

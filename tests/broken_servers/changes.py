@@ -10,6 +10,7 @@ from broken_servers.right_bodies import CREATES, STYLE, SUBJECT
 from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted
 
 __all__ = [
+    "CRASH",
     "CREATES",
     "EVERYTHING",
     "LISTS",
@@ -20,6 +21,7 @@ __all__ = [
     "answered",
     "asked",
     "behaviour",
+    "crashing",
     "failed",
     "instead",
     "rewritten",
@@ -29,6 +31,7 @@ STATES = ("getSubjectTraining", "getStyleTraining")
 LISTS = ("listTrainings",)
 EVERYTHING = (*CREATES, *STATES, *LISTS, "createUploadUrl", "listModels", "putUpload")
 Make = Callable[[], Change]
+CRASH = Answer(500, b"Internal Server Error", ((b"content-type", b"text/plain"),))
 Edit = Callable[[Any], Any]
 
 
@@ -106,5 +109,17 @@ def instead(
             return await forward(request)
         given = answer(request)
         return given if isinstance(given, Answer) else await given
+
+    return lambda: change
+
+
+def crashing(is_meant: Callable[[Request], bool], *operations: str) -> Make:
+    """An unreadable 500 for what is meant, once the key was judged."""
+
+    async def change(request: Request, forward: Forward) -> Answer:
+        has_key = (request.header("authorization") or b"").lower().startswith(b"bearer ")
+        if has_key and (not operations or operation_of(request) in operations) and is_meant(request):
+            return CRASH
+        return await forward(request)
 
     return lambda: change

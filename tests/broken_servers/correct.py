@@ -8,16 +8,33 @@ from collections.abc import Callable
 from typing import Any
 
 from broken_servers.defect import ASGIApp
-from broken_servers.wire import Answer, Change, Forward, Request, operation_of, pause, planted, refusal
+from broken_servers.right_bodies import CREATES
+from broken_servers.wire import (
+    Answer,
+    Change,
+    Forward,
+    Request,
+    operation_of,
+    pause,
+    planted,
+    refusal,
+    refuse_right,
+)
+from loracle_contracts import validate
 from loracle_mockserver.training_app import DEFAULT_KEY, TrainingApp
 
-__all__ = ["CORRECT", "KEY", "OTHER_KEY", "correct_app"]
+__all__ = ["CORRECT", "KEY", "OTHER_KEY", "correct_app", "now"]
 
 # The keys that a correct server knows; every other key is refused.
 KEY, OTHER_KEY = DEFAULT_KEY, "second-test-key"
 _MODELS_THAT_ARE_TRAINED = ("v1-5-pruned-emaonly", "epicrealism_naturalSinRC1VAE_106430")
 _FIRST_ANSWER_SECONDS = 0.8
 _PER_SECOND = 8
+
+
+def now() -> float:
+    """The seconds by which calls are counted. A test puts a virtual clock in its place."""
+    return time.monotonic()
 
 
 def correct_app(**options: Any) -> ASGIApp:
@@ -28,11 +45,12 @@ def correct_app(**options: Any) -> ASGIApp:
 
 def _refuses_unknown_models() -> Change:
     async def change(request: Request, forward: Forward) -> Answer:
-        value = request.value()
-        answer = await forward(request)
-        if not operation_of(request).endswith("Training") or answer.status != 200 or request.method != "POST":
-            return answer
-        return answer if value["base_model"] in _MODELS_THAT_ARE_TRAINED else refusal("BASE_MODEL_NOT_ALLOWD")
+        operation = operation_of(request)
+        if operation in CREATES and request.body:
+            verdict = validate(request.body, operation)
+            if not verdict.violations and verdict.value["base_model"] not in _MODELS_THAT_ARE_TRAINED:
+                return await refuse_right(request, forward, "BASE_MODEL_NOT_ALLOWD")
+        return await forward(request)
 
     return change
 
@@ -41,12 +59,12 @@ def _limits_its_rate() -> Change:
     window: list[float] = []
 
     async def change(request: Request, forward: Forward) -> Answer:
-        now = time.monotonic()
-        window[:] = [moment for moment in window if now - moment < 1]
+        moment = now()
+        window[:] = [earlier for earlier in window if moment - earlier < 1]
         if len(window) >= _PER_SECOND:
             answer = refusal("RATE_LIMIT_EXCEEDED")
             return Answer(answer.status, answer.body, (*answer.headers, (b"retry-after", b"1")))
-        window.append(now)
+        window.append(moment)
         return await forward(request)
 
     return change

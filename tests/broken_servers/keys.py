@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import httpx
 
-from broken_servers.changes import LISTS, STATES, SUBJECT, Make, behaviour, failed
+from broken_servers.changes import CRASH, LISTS, STATES, SUBJECT, Make, behaviour, failed
 from broken_servers.correct import KEY, OTHER_KEY
 from broken_servers.defect import Corpus, Witness
 from broken_servers.right_bodies import minimal
@@ -62,8 +62,10 @@ def _refused(is_meant: object) -> Make:
 
     async def change(request: Request, forward: Forward) -> Answer:
         sent_key = (request.header("authorization") or b"").decode("latin-1")
-        answer = await forward(request)
-        return refusal("INVALID_API_KEY") if is_meant(sent_key) and not _is_about_keys(answer) else answer
+        if not is_meant(sent_key):
+            return await forward(request)
+        probe = await forward(request if request.body is None else request.with_body({}))
+        return probe if _is_about_keys(probe) else refusal("INVALID_API_KEY")
 
     return lambda: change
 
@@ -117,7 +119,7 @@ def _crashes_on(is_meant: object) -> Make:
 
     async def change(request: Request, forward: Forward) -> Answer:
         if is_meant(request.header("authorization") or b""):
-            return Answer(500, b"Internal Server Error", ((b"content-type", b"text/plain"),))
+            return CRASH
         return await forward(request)
 
     return lambda: change

@@ -18,7 +18,7 @@ _MODEL = {"model_name": "model_1700000000_0123456789.safetensors", "model_status
 
 
 def _at(number: int, edit: Callable[[Any], Any], *, later: bool = False) -> Make:
-    """Changes the answer to that many polls of a task, counted from one; with `later`, those after it, too."""
+    """Changes the answer to one poll of each task, counted from one; with `later`, those after it, too."""
 
     def make() -> Callable[[Any], Any]:
         polls: Counter[str] = Counter()

@@ -7,7 +7,7 @@ from typing import Any
 from broken_servers.defect import Corpus
 from broken_servers.right_bodies import SUBJECT, plain
 from broken_servers.scripts import posted
-from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted, refusal
+from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted, refuse_right
 from loracle_contracts import validate
 
 __all__ = ["CASES"]
@@ -48,9 +48,7 @@ def _refusing(lint: str) -> Change:
         if operation_of(request) == SUBJECT and request.body:
             verdict = validate(request.body, SUBJECT)
             if not verdict.violations and lint in [found.rule for found in verdict.lints]:
-                # Whoever sends no key is told that first.
-                answer = await forward(request.with_body({}))
-                return refusal() if answer.status == 400 and b"MISSING" not in answer.body else answer
+                return await refuse_right(request, forward)
         return await forward(request)
 
     return change

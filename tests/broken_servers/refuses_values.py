@@ -12,7 +12,7 @@ from mistakes import with_value
 from broken_servers.defect import Corpus
 from broken_servers.right_bodies import CREATES, STYLE, SUBJECT, UPLOAD, plain
 from broken_servers.scripts import posted
-from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted, refusal
+from broken_servers.wire import Answer, Change, Forward, Request, operation_of, planted, refuse_right
 from loracle_contracts import validate
 
 __all__ = ["CASES"]
@@ -144,9 +144,7 @@ def _refusing(operation: str, rule: str, permitted: Permitted) -> Change:
                 node.schema["x-rule"] == rule and permitted.is_meant(node)
                 for node in nodes(operation, verdict.value)
             ):
-                # Whoever sends no key is told that first.
-                answer = await forward(request.with_body({}))
-                return refusal() if answer.status == 400 and b"MISSING" not in answer.body else answer
+                return await refuse_right(request, forward)
         return await forward(request)
 
     return change

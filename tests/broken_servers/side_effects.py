@@ -13,7 +13,7 @@ from broken_servers.changes import CREATES, LISTS, STATES, STYLE, SUBJECT, Make,
 from broken_servers.defect import Corpus, Witness
 from broken_servers.right_bodies import minimal
 from broken_servers.scripts import LIST, create, created, id_of, seen, state
-from broken_servers.wire import Answer, Change, Forward, Request, operation_of, refusal
+from broken_servers.wire import Answer, Change, Forward, Request, operation_of, refuse_right
 
 __all__ = ["CASES"]
 
@@ -67,8 +67,7 @@ def _blocks_names() -> Change:
         value = request.value()
         name = str(value.get("name")) if isinstance(value, dict) else ""
         if name in used:
-            probe = await forward(request.with_body({}))
-            return refusal("TASK_NAME_EXISTED") if _is_invalid(request, probe) else probe
+            return await refuse_right(request, forward, "TASK_NAME_EXISTED")
         answer = await forward(request)
         if _is_invalid(request, answer) and name:
             used.add(name)
@@ -84,11 +83,12 @@ def _counts(limit: int) -> Make:
         refused: Counter[str] = Counter()
 
         async def change(request: Request, forward: Forward) -> Answer:
+            if operation_of(request) not in CREATES:
+                return await forward(request)
+            if refused["all"] >= limit:
+                return await refuse_right(request, forward, "FREE_TRIAL_QUOTA_EXCEEDS")
             answer = await forward(request)
-            if operation_of(request) in CREATES:
-                refused["all"] += _is_invalid(request, answer)
-                if answer.status == 200 and refused["all"] >= limit:
-                    return refusal("FREE_TRIAL_QUOTA_EXCEEDS")
+            refused["all"] += _is_invalid(request, answer)
             return answer
 
         return change

@@ -23,6 +23,7 @@ __all__ = [
     "pause",
     "planted",
     "refusal",
+    "refuse_right",
 ]
 
 _NOT_OF_THE_API = ("/_mock", "/docs", "/openapi.", "/static-offline-docs")
@@ -182,6 +183,12 @@ def refusal(reason: str = "INVALID_REQUEST_BODY", message: str | None = None) ->
     """The contract's own answer for an error reason."""
     reply = error_reply(reason, message)
     return Answer(reply.status, reply.body, tuple(reply.headers))
+
+
+async def refuse_right(request: Request, forward: Forward, reason: str = "INVALID_REQUEST_BODY") -> Answer:
+    """The refusal of a right body, which starts nothing; a wrong key or media type is told first."""
+    probe = await forward(request.with_body({}))
+    return refusal(reason) if b'"INVALID_REQUEST_BODY"' in probe.body else probe
 
 
 def operation_of(request: Request) -> str:

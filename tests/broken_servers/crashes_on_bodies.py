@@ -1,4 +1,4 @@
-"""Servers that fall over what they should refuse, or take."""
+"""Servers that fall over a body which they should refuse, or take."""
 
 from __future__ import annotations
 
@@ -7,34 +7,20 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from broken_servers.changes import CREATES, SUBJECT, Make, behaviour
+from broken_servers.changes import CREATES, SUBJECT, Make, behaviour, crashing
 from broken_servers.defect import Corpus, Witness
 from broken_servers.right_bodies import UPLOAD, minimal
-from broken_servers.scripts import NOBODY, posted, queried, sent
-from broken_servers.wire import Answer, Change, Forward, Request, operation_of
-from loracle_contracts.parse import MAX_BODY
+from broken_servers.scripts import posted
+from broken_servers.wire import Request
 
 __all__ = ["CASES"]
 
 CASES = Corpus()
-_CRASH = Answer(500, b"Internal Server Error", ((b"content-type", b"text/plain"),))
 _BODIES = (*CREATES, UPLOAD)
 
 
-def _on(is_meant: Callable[[Request], bool], *operations: str) -> Make:
-    """An unreadable 500 for what is meant, once the key was judged."""
-
-    async def change(request: Request, forward: Forward) -> Answer:
-        has_key = (request.header("authorization") or b"").lower().startswith(b"bearer ")
-        if has_key and (not operations or operation_of(request) in operations) and is_meant(request):
-            return _CRASH
-        return await forward(request)
-
-    return lambda: change
-
-
 def _body(is_meant: Callable[[bytes], Any]) -> Make:
-    return _on(lambda request: request.body is not None and bool(is_meant(request.body)), *_BODIES)
+    return crashing(lambda request: request.body is not None and bool(is_meant(request.body)), *_BODIES)
 
 
 def _value(is_meant: Callable[[Any], Any]) -> Make:
@@ -48,7 +34,7 @@ def _value(is_meant: Callable[[Any], Any]) -> Make:
         except (ValueError, RecursionError):
             return False
 
-    return _on(tells, *_BODIES)
+    return crashing(tells, *_BODIES)
 
 
 def _member(is_meant: Callable[[Any], Any], *path: str) -> Make:
@@ -216,104 +202,11 @@ _BY_RIGHT_BODY: list[tuple[str, Make, Witness]] = [
 ]
 
 
-def _query(slug: str) -> Callable[[Request], bool]:
-    pattern = re.compile(slug.encode(), re.IGNORECASE)
-    return lambda request: pattern.search(request.query) is not None
-
-
-_STATE, _LIST = "getSubjectTraining", "listTrainings"
-_BY_QUERY: list[tuple[str, str, Make, Witness]] = [
-    (
-        "task-id-no-uuid",
-        _STATE,
-        _on(lambda r: not re.search(rb"task_id=[0-9a-f-]{36}", r.query), _STATE),
-        queried(_STATE, "task_id=nobody"),
-    ),
-    ("task-id-missing", _STATE, _on(lambda r: b"task_id" not in r.query, _STATE), queried(_STATE, "")),
-    ("task-id-with-a-quote", _STATE, _on(_query("%27|'"), _STATE), queried(_STATE, "task_id=%27")),
-    ("task-id-with-nul", _STATE, _on(_query("%00"), _STATE), queried(_STATE, "task_id=%00")),
-    (
-        "task-id-long",
-        _STATE,
-        _on(lambda r: len(r.query) > 1000, _STATE),
-        queried(_STATE, "task_id=" + "x" * 3000),
-    ),
-    ("task-id-broken-bytes", _STATE, _on(_query("%ff"), _STATE), queried(_STATE, "task_id=%ff")),
-    (
-        "task-id-twice",
-        _STATE,
-        _on(lambda r: r.query.count(b"task_id=") > 1, _STATE),
-        queried(_STATE, f"task_id={NOBODY}&task_id=x"),
-    ),
-    ("limit-as-text", _LIST, _on(_query("limit=[a-z]"), _LIST), queried(_LIST, "pagination.limit=ten")),
-    ("limit-zero", _LIST, _on(_query("limit=0+(&|$)"), _LIST), queried(_LIST, "pagination.limit=0")),
-    ("limit-negative", _LIST, _on(_query("limit=-"), _LIST), queried(_LIST, "pagination.limit=-1")),
-    ("limit-huge", _LIST, _on(_query("limit=[0-9]{19}"), _LIST), queried(_LIST, f"pagination.limit={2**63}")),
-    ("limit-fraction", _LIST, _on(_query(r"limit=[0-9]+\."), _LIST), queried(_LIST, "pagination.limit=1.5")),
-    ("limit-empty", _LIST, _on(_query("limit=(&|$)"), _LIST), queried(_LIST, "pagination.limit=")),
-    ("cursor-as-text", _LIST, _on(_query("cursor=[abd-z]"), _LIST), queried(_LIST, "pagination.cursor=next")),
-    (
-        "cursor-huge",
-        _LIST,
-        _on(_query("cursor=c_[0-9]{12}"), _LIST),
-        queried(_LIST, "pagination.cursor=c_999999999999"),
-    ),
-    ("cursor-empty", _LIST, _on(_query("cursor=(&|$)"), _LIST), queried(_LIST, "pagination.cursor=")),
-    (
-        "task-type-unknown",
-        _LIST,
-        _on(_query("task_type=(?!subject|style)"), _LIST),
-        queried(_LIST, "task_type=lora"),
-    ),
-    (
-        "unknown-parameter",
-        _LIST,
-        _on(_query("sort|order|debug|unknown|x="), _LIST),
-        queried(_LIST, "unknown=1"),
-    ),
-    (
-        "filter-unknown",
-        "listModels",
-        _on(_query("source=(?!civitai|training|uploading)"), "listModels"),
-        queried("listModels", "filter.source=x"),
-    ),
-]
-
-
-def _large() -> Change:
-    async def change(request: Request, forward: Forward) -> Answer:
-        announced = int(request.header("content-length") or 0)
-        if request.path.startswith("/v3/") and (announced > MAX_BODY or len(request.body or b"") > MAX_BODY):
-            return _CRASH
-        return await forward(request)
-
-    return change
-
-
-def _long_headers() -> Change:
-    async def change(request: Request, forward: Forward) -> Answer:
-        size = sum(len(name) + len(value) for name, value in request.headers)
-        return _CRASH if size > 8000 else await forward(request)
-
-    return change
-
-
 def _fill() -> None:
     for slug, make, witness in _BY_BODY:
         behaviour(CASES, f"crashes-on-{slug}", "", make, witness)
     for slug, make, witness in _BY_RIGHT_BODY:
         behaviour(CASES, f"crashes-on-{slug}", "", make, witness, needs_create=True)
-    for slug, operation, make, witness in _BY_QUERY:
-        behaviour(CASES, f"crashes-on-{slug}", operation, make, witness)
-    big = json.dumps(minimal()).encode() + b" " * (MAX_BODY + 1)
-    behaviour(CASES, "crashes-on-a-large-body", "", _large, posted(SUBJECT, big))
-    behaviour(
-        CASES,
-        "crashes-on-long-headers",
-        "",
-        _long_headers,
-        sent("GET", "/v3/training", x_note="n" * 20000),
-    )
 
 
 _fill()

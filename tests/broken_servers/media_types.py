@@ -1,20 +1,19 @@
-"""Servers that do not keep to HTTP or to the contract's routes: methods, paths, media types, bodies."""
+"""Servers that do not keep to HTTP: media types, encodings, pieces of a body, what a client accepts."""
 
 from __future__ import annotations
 
 import gzip
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from broken_servers.changes import CREATES, SUBJECT, Make, asked, behaviour, failed, instead
+from broken_servers.changes import CRASH, CREATES, SUBJECT, Make, asked, behaviour, instead
 from broken_servers.defect import Corpus, Witness
 from broken_servers.right_bodies import UPLOAD, minimal, plain
 from broken_servers.scripts import seen, sent
-from broken_servers.wire import Answer, Change, Forward, Request, as_json, operation_of, pause, refusal
+from broken_servers.wire import Answer, Change, Forward, Request, operation_of, pause, refusal, refuse_right
 from loracle_contracts import operations
 from loracle_contracts.headers import content_type_rule
 
@@ -48,8 +47,7 @@ def _type_refused(is_meant: Callable[[str], bool]) -> Make:
     async def change(request: Request, forward: Forward) -> Answer:
         media_type = (request.header("content-type") or b"").decode("latin-1")
         if operation_of(request) in (*CREATES, UPLOAD) and is_meant(media_type):
-            probe = await forward(request.with_body({}))
-            return refusal("UNSUPPORTED_MEDIA_TYPE") if b"INVALID_REQUEST" in probe.body else probe
+            return await refuse_right(request, forward, "UNSUPPORTED_MEDIA_TYPE")
         return await forward(request)
 
     return lambda: change
@@ -70,56 +68,6 @@ def _reads_forms(request: Request) -> Request:
     if not media_type.startswith(b"application/x-www-form-urlencoded") or not request.body:
         return request
     return request.with_header("content-type", _JSON).with_body(minimal(name="form"))
-
-
-def _path(edit: Callable[[str], str]) -> Make:
-    return asked(lambda request: replace(request, path=edit(request.path)))
-
-
-def _known(edit: Callable[[str], str]) -> Callable[[str], str]:
-    """Where the path is not known, the edited one is taken if that is."""
-    return lambda path: edit(path) if path not in _PATHS and edit(path) in _PATHS else path
-
-
-def _redirects(request: Request) -> bool:
-    return request.path.endswith("/") and request.path.rstrip("/") in _PATHS
-
-
-_MOVED = Answer(307, b"", ((b"location", b"/v3/training"),))
-_CRASH = Answer(500, b"Internal Server Error", ((b"content-type", b"text/plain"),))
-
-
-def _method(*names: str) -> Callable[[Request], bool]:
-    return lambda request: request.method in names and request.path in _PATHS
-
-
-def _read_as(method: str, read: str) -> Make:
-    return asked(lambda request: replace(request, method=read) if request.method == method else request)
-
-
-def _overridden(request: Request) -> Request:
-    other = request.header("x-http-method-override")
-    return replace(request, method=other.decode("latin-1").upper()) if other else request
-
-
-def _refused(reason: str) -> Callable[[Answer], bool]:
-    return lambda answer: f'"{reason}"'.encode() in answer.body
-
-
-def _allowing(value: bytes | None) -> Make:
-    def edit(answer: Answer) -> Answer:
-        kept = tuple(pair for pair in answer.headers if pair[0] != b"allow")
-        return replace(answer, headers=kept if value is None else (*kept, (b"allow", value)))
-
-    return failed(edit, _refused("METHOD_NOT_ALLOWED"))
-
-
-def _as_unknown(answer: Answer) -> Answer:
-    return replace(refusal("API_NOT_FOUND"), headers=answer.headers)
-
-
-_WRONG_METHOD = sent("PUT", _PATH, {})
-_DELETE = sent("DELETE", _LIST)
 
 
 def _expecting(status: int, seconds: float = 0.0) -> Make:
@@ -166,10 +114,6 @@ def _on_header(name: str, is_meant: Callable[[bytes], bool], answer: Answer) -> 
     )
 
 
-async def _options(client: httpx.AsyncClient) -> Any:
-    return seen(await client.options(_PATH))
-
-
 _FREE: list[tuple[str, Make, Witness]] = [
     ("type-ignored", _type_taken(lambda _: True), _typed("text/plain", {})),
     ("type-missing-taken", _type_taken(lambda given: not given), _typed("", {})),
@@ -204,55 +148,6 @@ _FREE: list[tuple[str, Make, Witness]] = [
         asked(lambda request: request.with_header("content-encoding", None)),
         sent("POST", _PATH, b"{}", content_encoding="br"),
     ),
-    ("slash-at-the-end-taken", _path(_known(lambda path: path.rstrip("/"))), sent("GET", f"{_LIST}/")),
-    ("slash-at-the-end-redirected", instead(_redirects, lambda _: _MOVED), sent("GET", f"{_LIST}/")),
-    (
-        "slash-doubled-taken",
-        _path(_known(lambda path: path.replace("//", "/"))),
-        sent("GET", "http://mock.test//v3/training"),
-    ),
-    (
-        "slash-doubled-inside-taken",
-        _path(_known(lambda path: path.replace("//", "/"))),
-        sent("GET", "/v3//training"),
-    ),
-    ("path-in-any-case-taken", _path(_known(str.lower)), sent("GET", "/V3/Training")),
-    (
-        "path-with-suffix-taken",
-        _path(_known(lambda path: path.removesuffix(".json"))),
-        sent("GET", f"{_LIST}.json"),
-    ),
-    (
-        "path-by-prefix-taken",
-        _path(lambda path: path if path in _PATHS or not path.startswith(f"{_LIST}/") else _LIST),
-        sent("GET", f"{_LIST}/nothing"),
-    ),
-    ("path-without-version-taken", _path(_known(lambda path: f"/v3{path}")), sent("GET", "/training")),
-    ("put-read-as-post", _read_as("PUT", "POST"), _WRONG_METHOD),
-    ("delete-answers-200", instead(_method("DELETE"), lambda _: as_json({})), _DELETE),
-    ("delete-answers-204", instead(_method("DELETE"), lambda _: Answer(204, headers=())), _DELETE),
-    ("patch-answers-500", instead(_method("PATCH"), lambda _: _CRASH), sent("PATCH", _PATH, {})),
-    ("options-answers-500", instead(_method("OPTIONS"), lambda _: _CRASH), _options),
-    ("head-answers-500", instead(_method("HEAD"), lambda _: _CRASH), sent("HEAD", _LIST)),
-    (
-        "trace-echoes",
-        instead(_method("TRACE"), lambda r: Answer(200, repr(r.headers).encode())),
-        sent("TRACE", _LIST),
-    ),
-    (
-        "method-unheard-of-500",
-        instead(_method("PROPFIND", "FOO", "BREW", "QUERY"), lambda _: _CRASH),
-        sent("QUERY", _LIST),
-    ),
-    (
-        "method-overridden-by-header",
-        asked(_overridden),
-        sent("POST", _LIST, b"", x_http_method_override="GET"),
-    ),
-    ("wrong-method-404", failed(_as_unknown, _refused("METHOD_NOT_ALLOWED")), _WRONG_METHOD),
-    ("wrong-method-without-allow", _allowing(None), _WRONG_METHOD),
-    ("wrong-method-allows-nothing", _allowing(b""), _WRONG_METHOD),
-    ("wrong-method-allows-itself", _allowing(b"GET, POST, PUT, DELETE"), _WRONG_METHOD),
     (
         "accept-xml-406",
         _on_header("accept", lambda value: value == b"application/xml", Answer(406, b"", ())),
@@ -269,7 +164,7 @@ _FREE: list[tuple[str, Make, Witness]] = [
     ),
     (
         "accept-odd-500",
-        _on_header("accept", lambda value: value and b"/" not in value, _CRASH),
+        _on_header("accept", lambda value: value and b"/" not in value, CRASH),
         _accepting("nonsense"),
     ),
     (
