@@ -92,6 +92,15 @@ def test_what_lenient_refuses_comes_first() -> None:
     assert 0 < order.count(False) < 40
 
 
+def test_bodies_name_what_the_server_knows() -> None:
+    for one in table.chosen("strict", 0, "mine", (7, "own")):
+        assert [violation.rule for violation in validate(one.body, one.operation).violations] == [one.rule]
+        if one.operation != "createUploadUrl" and one.rule.startswith("lora_"):
+            body = json.loads(one.body)
+            assert body["base_model"] == "mine"
+            assert {item["assets_id"] for item in body["image_dataset_items"]} <= {7, "own"}
+
+
 def test_one_seed_one_table() -> None:
     assert table.chosen("strict", 7) == table.chosen("strict", 7)
     assert table.chosen("strict", 7) != table.chosen("strict", 8)

@@ -55,6 +55,18 @@ def test_every_value_is_in_some_body_and_every_body_is_valid(seed: int) -> None:
                     assert holds(parsed, value), value.title
 
 
+def test_writing_a_body_leaves_the_values_as_they_are() -> None:
+    own = Baseline((7, "mine"), "model", takes_any_asset=False)
+    values = [value for value in edge_values(CREATES[0], 0) if value.path not in (STYLE, CONTENT_TYPE)]
+    before = [repr(value.value) for value in values]
+    for value in values:
+        body, _ = written(CREATES[0], [value], own, "loracle-fuzz-0-1")
+        items = json.loads(body)["image_dataset_items"]
+        if value.path[-1] != "assets_id":
+            assert {item["assets_id"] for item in items} <= {7, "mine"}
+    assert before == [repr(value.value) for value in values]
+
+
 def test_there_are_values_at_every_bound() -> None:
     rules = {value.rule for value in edge_values(CREATES[0], 0)}
     assert len(edge_values(CREATES[0], 0)) > 150
@@ -269,3 +281,17 @@ def test_one_seed_one_order() -> None:
 
     assert bodies(4) == bodies(4)
     assert bodies(4) != bodies(5)
+
+
+def test_a_server_that_limits_the_rate_is_right() -> None:
+    calls: list[Any] = []
+
+    def alter(body: Any) -> Any:
+        calls.append(body)
+        return refusal("RATE_LIMIT_EXCEEDED", 429) if len(calls) % 3 == 0 else None
+
+    app = mock(alter)
+    session = run(app)
+    assert not session.findings
+    assert not session.not_checked
+    assert app.creates == 29

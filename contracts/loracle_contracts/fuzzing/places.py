@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +51,15 @@ def rule_id(schema: dict[str, Any], keyword: str) -> str:
     return rule
 
 
-def full_body(operation: str, profile: Profile = "strict", name: str = "loracle-fuzz") -> Any:
+def full_body(
+    operation: str, base_model: str | None = None, asset_ids: Sequence[str | int] = UNKNOWN_ASSETS
+) -> Any:
     """A valid cheap body with every member, every variant and every named item that the schema knows."""
     schema = str(spec.operations()[operation].request)
-    body = _sample({"$ref": f"#/$defs/{schema}"}, profile)
+    body = _sample({"$ref": f"#/$defs/{schema}"}, "strict")
     if "image_dataset_items" not in body:
         return body
-    plain = plain_body(operation, name, known_base_models()[0], UNKNOWN_ASSETS, _ITEMS)
+    plain = plain_body(operation, "loracle-fuzz", base_model or known_base_models()[0], asset_ids, _ITEMS)
     setting = {**body["expert_setting"], **plain["expert_setting"]}
     return {**plain, "expert_setting": setting, "components": body["components"]}
 

@@ -49,7 +49,8 @@ async def run(session: Session) -> None:
     options = session.options
     left_out: dict[str, set[str]] = defaultdict(set)
     skips_known = "examples" in options.layers
-    for mutation in chosen(options.profile, options.seed, skips_known=skips_known):
+    model, assets = options.base_model or known_base_models()[0], options.asset_ids or UNKNOWN_ASSETS
+    for mutation in chosen(options.profile, options.seed, model, assets, skips_known=skips_known):
         request = session.request(mutation.operation, mutation.body)
         probe = Probe(LAYER, mutation.title, request, mutation.rule)
         why_not = session.budget.refuses(probe, session.oracle.expect(request))
@@ -62,8 +63,18 @@ async def run(session: Session) -> None:
         session.skip(LAYER, f"further bodies that break one of {len(rules)} rules ({shown})", why)
 
 
-def chosen(profile: Profile, seed: int, *, skips_known: bool = True) -> list[Mutation]:
-    """The bodies to send, in order. `skips_known` leaves out what the documented examples send already."""
+def chosen(
+    profile: Profile,
+    seed: int,
+    base_model: str | None = None,
+    asset_ids: tuple[str | int, ...] = UNKNOWN_ASSETS,
+    *,
+    skips_known: bool = True,
+) -> list[Mutation]:
+    """The bodies to send, in order. `skips_known` leaves out what the documented examples send already.
+
+    `base_model` and `asset_ids` are what the bodies name, so that nothing else is wrong with them.
+    """
     # Of the seed come no secrets.
     source = random.Random(seed)  # noqa: S311
     usage: Counter[Any] = Counter()
@@ -72,7 +83,7 @@ def chosen(profile: Profile, seed: int, *, skips_known: bool = True) -> list[Mut
         known = _example_prints(operation) if skips_known else frozenset()
         fresh = [
             one
-            for one in mutations(operation, profile)
+            for one in mutations(operation, profile, base_model, asset_ids)
             if _print(one.rule, one.value, one.position) not in known
         ]
         picked += _spread(fresh, share, source, usage)
@@ -120,13 +131,17 @@ def _wear(one: Mutation, usage: Counter[Any]) -> tuple[int, ...]:
 
 
 @cache
-def mutations(operation: str, profile: Profile) -> tuple[Mutation, ...]:
+def mutations(
+    operation: str,
+    profile: Profile,
+    base_model: str | None = None,
+    asset_ids: tuple[str | int, ...] = UNKNOWN_ASSETS,
+) -> tuple[Mutation, ...]:
     """Every body that differs from a valid one at one place and breaks exactly one rule."""
-    return tuple(_mutations(operation, profile))
+    return tuple(_mutations(operation, profile, full_body(operation, base_model, asset_ids)))
 
 
-def _mutations(operation: str, profile: Profile) -> Iterator[Mutation]:
-    full = full_body(operation)
+def _mutations(operation: str, profile: Profile, full: Any) -> Iterator[Mutation]:
     seen = set()
     for place in places(operation, full):
         for n, candidate in enumerate(candidates(place)):
@@ -152,7 +167,8 @@ def _mutations(operation: str, profile: Profile) -> Iterator[Mutation]:
 
 def _small_host(operation: str, edits: Iterable[Edit], full: Any) -> Any:
     """The plain body where the edits have a place in it, else the full one."""
-    plain = plain_body(operation, full["name"], known_base_models()[0], UNKNOWN_ASSETS)
+    assets = [item["assets_id"] for item in full["image_dataset_items"]]
+    plain = plain_body(operation, full["name"], full["base_model"], assets)
     holder: Any
     for path, _ in edits:
         if path[:1] == ("components",) and len(path) > 1:
