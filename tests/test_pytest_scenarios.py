@@ -81,8 +81,8 @@ def test_a_finding_fails_the_test(run: Run) -> None:
     )
     result.assert_outcomes(passed=4, errors=3)
     text = shown(result)
-    assert "failure-as-success: The training ended as FAILED" in text
-    assert "crash: The command broke off with IndexError: list index out of range" in text
+    assert "failure-as-success (failed): The training ended as FAILED" in text
+    assert "crash (no-models): The command broke off with IndexError: list index out of range" in text
 
 
 def test_what_the_scenario_did_not_reach_is_skipped(run: Run) -> None:

@@ -18,7 +18,7 @@ SEARCH = settings(
     derandomize=True,
     report_multiple_bugs=False,
     phases=(Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
 )
 
 

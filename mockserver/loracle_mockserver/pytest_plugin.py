@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from loracle_mockserver.marks import Options
     from loracle_mockserver.session_servers import SessionServers
     from loracle_mockserver.training_app import TrainingApp
-    from loracle_mockserver.training_mock import TrainingMock
+    from loracle_mockserver.training_mock import Host, TrainingMock
     from loracle_mockserver.transport import TrainingTransport
 
 __all__ = ["pytest_configure", "pytest_runtest_makereport"]
@@ -122,7 +122,7 @@ def training_mock(
     with _loracle_servers.use(options.profile, options.seed, namespace_of(key)) as server:
         with options.errors():
             mock = TrainingMock(server, key, options.faults, options.settings)
-        yield from _watched("training_mock", mock, mock, request, options)
+        yield from _watched("training_mock", mock, mock, server, request, options)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def training_transport(
     options = Options(request, _loracle_scenario)
     with options.errors():
         transport = TrainingTransport(api_key=_key(request), **options.for_engine())
-    yield from _watched("training_transport", transport, transport.mock, request, options)
+    yield from _watched("training_transport", transport, transport.mock, transport, request, options)
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def training_app(
     options = Options(request, _loracle_scenario)
     with options.errors():
         app = TrainingApp(api_key=_key(request), **options.for_engine())
-    yield from _watched("training_app", app, app.mock, request, options)
+    yield from _watched("training_app", app, app.mock, app, request, options)
 
 
 def _key(request: pytest.FixtureRequest) -> str:
@@ -160,7 +160,7 @@ def _key(request: pytest.FixtureRequest) -> str:
 
 
 def _watched(
-    fixture: str, value: Any, mock: TrainingMock, request: pytest.FixtureRequest, options: Options
+    fixture: str, value: Any, mock: TrainingMock, host: Host, request: pytest.FixtureRequest, options: Options
 ) -> Iterator[Any]:
     """Yields the value of a fixture, and afterwards fails where the client broke the contract.
 
@@ -172,14 +172,14 @@ def _watched(
         stash[_MOCKS][fixture] = mock
     stash[_PASSED] = False
     if options.judged is not None:
-        options.judged.begin(mock.host, mock.api_key)
+        options.judged.begin(host, mock.api_key)
     yield value
     is_watched = stash[_MOCKS].pop(fixture, None) is not None
     if not stash[_PASSED]:
         return
     if options.judged is not None:
         allow = options.allow_violations
-        options.judged.check(options.judged.result(mock.host, mock.api_key, allow_violations=allow))
+        options.judged.check(options.judged.result(host, mock.api_key, allow_violations=allow))
         return
     if not is_watched:
         return

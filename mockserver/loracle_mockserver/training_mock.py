@@ -72,11 +72,6 @@ class TrainingMock(Assertions):
         return f"<TrainingMock {self.url} api_key={self.api_key!r}>"
 
     @property
-    def host(self) -> Host:
-        """Where the engine lives."""
-        return self._host
-
-    @property
     def headers(self) -> dict[str, str]:
         """The header that a client sends with this key."""
         return {"Authorization": f"Bearer {self.api_key}"}

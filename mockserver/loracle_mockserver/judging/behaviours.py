@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
+from loracle_mockserver.engine import Engine
+from loracle_mockserver.engine_options import make_engine
 from loracle_mockserver.faults import FaultPlan
 from loracle_mockserver.judging.in_pytest import JudgedTest
 from loracle_mockserver.judging.limits import Limits
 from loracle_mockserver.judging.report import text_report
 from loracle_mockserver.judging.scenario import Ends, Scenario
-from loracle_mockserver.live import live_server
-from loracle_mockserver.training_mock import TrainingMock
+from loracle_mockserver.live import LiveServer
+from loracle_mockserver.training_app import DEFAULT_KEY
+from loracle_mockserver.training_mock import Host, TrainingMock
 
 if TYPE_CHECKING:
     from loracle_mockserver.transport import TrainingTransport
@@ -101,8 +104,10 @@ class ServerBehaviour:
         An error of the client's own is right where a good client gives up. Raises AssertionError with all
         that the client did wrong.
         """
-        with live_server(faults=self.plan) as mock:
-            yield from self._judged(mock, mock, limits)
+        engine = make_engine("live()", {"faults": self.plan}, Engine)
+        with LiveServer(engine) as server:
+            mock = TrainingMock(server, DEFAULT_KEY)
+            yield from self._judged(mock, mock.api_key, server, limits)
 
     @contextlib.contextmanager
     def in_process(self, limits: Limits | None = None) -> Iterator[TrainingTransport]:
@@ -110,13 +115,13 @@ class ServerBehaviour:
         from loracle_mockserver.transport import TrainingTransport  # noqa: PLC0415 - needs httpx
 
         transport = TrainingTransport(faults=self.plan)
-        yield from self._judged(transport, transport.mock, limits)
+        yield from self._judged(transport, transport.mock.api_key, transport, limits)
 
-    def _judged(self, value: _Mock, mock: TrainingMock, limits: Limits | None) -> Iterator[_Mock]:
+    def _judged(self, value: _Mock, key: str, host: Host, limits: Limits | None) -> Iterator[_Mock]:
         scenario = Scenario("behaviour", repr(self), "", self.plan, ends=self.ends)
         bounds = limits or Limits(poll_pause=0.0, retry_pause=0.0, retry_after=False)
         judged = JudgedTest(scenario, bounds)
-        judged.begin(mock.host, mock.api_key)
+        judged.begin(host, key)
         raised = None
         try:
             yield value
@@ -124,7 +129,7 @@ class ServerBehaviour:
             raise
         except Exception as error:  # noqa: BLE001 - how a client ends is what is judged
             raised = None if judged.bears(error) else error
-        result = judged.result(mock.host, mock.api_key, allow_violations=False)
+        result = judged.result(host, key, allow_violations=False)
         if result.findings:
             raise AssertionError(f"under {self}:\n{text_report([result])}") from raised
         if raised is not None:
