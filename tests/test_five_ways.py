@@ -14,6 +14,7 @@ from live import RunningMock, running_mock
 from training_clients import CREATE_PATH, LIST_PATH, body
 
 from loracle_mockserver import TrainingMock, live_server
+from loracle_mockserver.behaviour import Behaviour
 from loracle_mockserver.fault_catalogue import CATALOGUE, CREATES
 from loracle_mockserver.faults import scenarios
 
@@ -205,7 +206,8 @@ def walked(url: str) -> list[Any]:
 @pytest.mark.parametrize("name", [name for name in scenarios() if name != "slow"])
 def test_a_scenario_is_the_same_in_each_way(name: str, tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
-    plan = {key: value for key, value in scenarios()[name].items() if key not in ("summary", "good_client")}
+    known = ("faults", *Behaviour.names())
+    plan = {key: value for key, value in scenarios()[name].items() if key in known}
     # What would only take time.
     plan["faults"] = [
         rule for rule in plan["faults"] if "delay" not in rule and rule.get("fault") not in SLOW
