@@ -66,7 +66,7 @@ _STEPS, _SETTING = '"max_train_steps": 2', '"expert_setting": {'
 
 CASES: tuple[Case, ...] = (
     Case("json.encoding", "UTF-16 with a byte order mark", lambda text: text.encode("utf-16")),
-    Case("json.encoding", "UTF-16 without a mark", lambda text: text.encode("utf-16-le")),
+    Case("json.syntax", "UTF-16 without a mark", lambda text: text.encode("utf-16-le")),
     Case(
         "json.byte_order_mark",
         "UTF-8 with a byte order mark",
@@ -152,7 +152,9 @@ def body_probes(session: Session, layer: str) -> Iterator[Probe]:
         operation = fitting[n % len(fitting)] if case.rule in seen else fitting[0]
         seen.add(case.rule)
         request = session.request(operation, case.write(texts[operation]))
-        yield Probe(layer, f"{operation}: {case.title}", request, case.rule)
+        violations = session.oracle.expect(request).violations
+        rule = violations[0].rule if violations else case.rule
+        yield Probe(layer, f"{operation}: {case.title}", request, rule)
 
 
 def size_probes(session: Session, layer: str) -> Iterator[Probe]:
