@@ -89,6 +89,7 @@ BAD = [
     ("reason", BAD_LIST, answer(400, refusal(400, "MISSING_API_KEY"))),
     ("reason", BAD_LIST, answer(400, b"400")),
     ("envelope", BAD_LIST, answer(400, refusal(200, "INVALID_REQUEST_BODY"))),
+    ("envelope", BAD_LIST, answer(400, refusal(404, "INVALID_REQUEST_BODY"))),
     ("envelope", BAD_LIST, answer(400, refusal(400, "INVALID_REQUEST_BODY", metadata=None))),
     ("envelope", BAD_LIST, answer(400, refusal(400, "INVALID_REQUEST_BODY", message=3))),
     ("envelope", BAD_LIST, answer(400, {"detail": "no"})),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import httpx
@@ -103,6 +104,21 @@ def test_a_good_answer_between_bad_ones_begins_anew() -> None:
 
     asyncio.run(run())
     assert len(asked) == 16
+
+
+def test_an_answer_between_failures_begins_anew() -> None:
+    turns = itertools.count()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if next(turns) % 5 < 4:
+            raise httpx.ConnectError("nobody listens", request=request)
+        return httpx.Response(200)
+
+    async def run() -> list[str]:
+        async with Client("http://x", transport=httpx.MockTransport(handle)) as client:
+            return [type(await client.send(READ)).__name__ for _ in range(15)]
+
+    assert asyncio.run(run()) == (["Failure"] * 4 + ["Answer"]) * 3
 
 
 def test_no_more_requests_than_allowed() -> None:

@@ -79,6 +79,19 @@ def test_without_a_budget_only_reads_are_right(profile: Any) -> None:
         assert not session.oracle.expect(probe.request).starts_job, probe.title
 
 
+@pytest.mark.parametrize("max_creates", [0, 1])
+def test_with_a_budget_only_the_key_is_wrong_in_a_create(max_creates: int) -> None:
+    session = _session(api_key=KEY, max_creates=max_creates)
+    sent = [probe.request for probe in authentication.probes(session)]
+    paths = [spec.operations()[operation].path for operation in CREATES]
+    right = session.request("listTrainings").headers
+    bodies = [
+        one._replace(headers=(*right, ("Content-Type", "application/json"))) for one in sent if one.body
+    ]
+    creates = [one for one in bodies if one.path in paths and one.method == "POST"]
+    assert any(session.oracle.expect(one).starts_job for one in creates) == bool(max_creates)
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_layer_keeps_its_share_of_the_requests(layer: str) -> None:
     app = Broken(mock(), correct)
