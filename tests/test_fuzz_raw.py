@@ -119,7 +119,7 @@ DEFECTS: dict[str, tuple[str, str, Defect]] = {
         "status",
         "400 INVALID_REQUEST_BODY answered with 415 UNSUPPORTED_MEDIA_TYPE",
         where(
-            lambda one: "APPLICATION/JSON" in one.values("content-type"),
+            lambda one: "APPLICATION/JSON" in "".join(one.values("content-type")),
             lambda one: with_headers(one, content_type="text/plain"),
         ),
     ),
