@@ -115,15 +115,15 @@ class Oracle:
 
     def expect(self, request: Request) -> Expectation:
         """What the contract allows as the answer to a request."""
-        path = unquote(request.path)
-        if self.profile == "lenient" and path.startswith("//"):
-            path = "/" + path.lstrip("/")
+        sent = unquote(request.path)
+        is_doubled = self.profile == "lenient" and sent.startswith("//")
+        path = "/" + sent.lstrip("/") if is_doubled else sent
         is_upload = path.startswith(UPLOADS) and path.count("/") == 2
         methods = _routes().get(f"{UPLOADS}{{file}}" if is_upload else path, {})
         operation = methods.get(request.method)
         if _head_size(request) > MAX_HEADERS:
             return _refused(operation, "HEADERS_TOO_LARGE")
-        if len(request.body) > (MAX_UPLOAD if path.startswith(UPLOADS) else MAX_BODY):
+        if len(request.body) > (MAX_UPLOAD if sent.startswith(UPLOADS) else MAX_BODY):
             return _refused(operation, "REQUEST_TOO_LARGE")
         if not is_upload:
             refusal = self._refused_key(request, operation)

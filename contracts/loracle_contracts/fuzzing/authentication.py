@@ -28,6 +28,8 @@ _NO_TASK = "00000000-0000-4000-8000-000000000000"
 _MISSING = "header.authorization.required"
 _SCHEME = "header.authorization.scheme"
 _KEY = "header.authorization.key"
+# No key and a wrong one are judged at one place in most servers, so that a part tells enough.
+_WITH_A_WRONG_KEY = ("an unknown route", "a broken body")
 Header = tuple[str, str]
 
 
@@ -72,20 +74,15 @@ def _on_one_operation(session: Session, key: str) -> Iterator[Probe]:
         ("Bearer alone", _SCHEME, ["Bearer"]),
         ("the key without a scheme", _SCHEME, [key]),
         ("the scheme Token", _SCHEME, [f"Token {key}"]),
-        ("the scheme Digest", _SCHEME, [f'Digest username="{key}"']),
         ("Bearer and the key without a blank", _SCHEME, [f"Bearer{key}"]),
-        ("two Authorization headers, both right", _SCHEME, [f"Bearer {key}", f"Bearer {key}"]),
         ("two Authorization headers, the second wrong", _SCHEME, [f"Bearer {key}", "Bearer wrong-key"]),
     ]
     if session.options.api_key:
         wrong = {
             "the key and one character more": key + "x",
             "the key without its last character": key[:-1],
-            "the key without its first character": key[1:],
             "the key in the other case": key.swapcase(),
             "the key, a blank and one word more": f"{key} x",
-            "the key after a second Bearer": f"Bearer {key}",
-            "the key in quotation marks": f'"{key}"',
         }
         known = (key, session.options.other_api_key, "")
         odd += [(title, _KEY, [f"Bearer {sent}"]) for title, sent in wrong.items() if sent not in known]
@@ -96,7 +93,6 @@ def _on_one_operation(session: Session, key: str) -> Iterator[Probe]:
             session, "listTrainings", [], query=f"access_token={quote(key, safe='')}"
         ),
         "the key in a cookie": _with(session, "listTrainings", [], [("Cookie", f"api_key={quote(key)}")]),
-        "the key in X-API-Key": _with(session, "listTrainings", [], [("X-API-Key", key)]),
     }
     for title, request in elsewhere.items():
         yield Probe(LAYER, title, request, _MISSING)
@@ -119,6 +115,8 @@ def _before_all_else(session: Session) -> Iterator[Probe]:
             "a wrong query": Request("GET", f"{path}?pagination.limit=0", tuple(key)),
         }
         for title, request in cases.items():
+            if values and title not in _WITH_A_WRONG_KEY:
+                continue
             yield Probe(LAYER, f"{title} with {who}", request, subject)
 
 

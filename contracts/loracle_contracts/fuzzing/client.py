@@ -83,32 +83,36 @@ class Client:
         `url` is the whole address where it is not below the server's, as of an upload. Raises StoppedError
         where no request may be sent any more, HostNotAllowedError for a host that is not on the list.
         """
-        address = self._address(request, url)
-        outcome = await self._once(request, address)
+        address, target = self._address(request, url)
+        outcome = await self._once(request, address, target)
         for attempt in range(1, _TRIES):
             wait = _wait(outcome, attempt) if isinstance(outcome, Answer) else None
             if wait is None or self.waited + wait > self.max_wait:
                 break
             self.waited += wait
             await self.sleep(wait)
-            outcome = await self._once(request, address)
+            outcome = await self._once(request, address, target)
         self._note(outcome)
         return outcome
 
-    def _address(self, request: Request, url: str | None) -> httpx.URL:
+    def _address(self, request: Request, url: str | None) -> tuple[httpx.URL, bytes]:
+        """Where a request goes, and its target as it is to be sent."""
         if url is None:
             base = httpx.URL(self.url)
             prefix = base.raw_path.partition(b"?")[0].rstrip(b"/")
-            return base.copy_with(raw_path=prefix + request.target.encode("ascii"))
+            target = prefix + request.target.encode("ascii")
+            return base.copy_with(raw_path=target), target
         parts = urlsplit(url)
         own = urlsplit(self.url)
-        if _place(parts.scheme, parts.hostname, parts.port) == _place(own.scheme, own.hostname, own.port):
-            return httpx.URL(url)
-        if parts.hostname in self.hosts:
-            return httpx.URL(url)
+        is_own = _place(parts.scheme, parts.hostname, parts.port) == _place(
+            own.scheme, own.hostname, own.port
+        )
+        if is_own or parts.hostname in self.hosts:
+            address = httpx.URL(url)
+            return address, address.raw_path
         raise HostNotAllowedError(f"{parts.hostname} is not the server's host")
 
-    async def _once(self, request: Request, address: httpx.URL) -> Answer | Failure:
+    async def _once(self, request: Request, address: httpx.URL, target: bytes) -> Answer | Failure:
         if self.sent >= self.max_requests:
             raise StoppedError(f"all {self.max_requests} requests of --max-requests are spent")
         self.sent += 1
@@ -127,6 +131,8 @@ class Client:
                         (name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers
                     ],
                     content=content if has_length else None,
+                    # The library takes dot segments out of a path; what is given here goes as it is.
+                    extensions={"target": target},
                 )
                 asked.method = request.method  # which the library writes in upper case
                 answer = await self._http.send(asked, stream=True)

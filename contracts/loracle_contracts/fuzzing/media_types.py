@@ -7,7 +7,6 @@ it was taken. Where a type is wrong, the body of the upload's request is right, 
 from __future__ import annotations
 
 import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -33,9 +32,7 @@ def media_type_probes(session: Session, layer: str) -> Iterator[Probe]:
     """What is no JSON, or says that it is none, is refused with 415; other spellings of JSON are not."""
     wrong: dict[str, tuple[tuple[str, ...], bytes]] = {
         "no Content-Type": ((), _RIGHT),
-        "an empty Content-Type": (("",), _RIGHT),
         "text/plain": (("text/plain",), _RIGHT),
-        "a form's type": ((_FORM,), _RIGHT),
         "a form": ((_FORM,), b"file_extension=png"),
         "a form of parts": (("multipart/form-data; boundary=x",), _PART),
         "application/jsonp": (("application/jsonp",), _RIGHT),
@@ -48,15 +45,13 @@ def media_type_probes(session: Session, layer: str) -> Iterator[Probe]:
         # The body is wrong, too; the type comes first.
         request = _typed(session, operation, ("text/plain",), b"{}")
         yield Probe(layer, f"text/plain at {operation}", request, _TYPE)
-    right = ("APPLICATION/JSON", 'application/json ; Charset="UTF-8"')
-    for value in right:
-        yield Probe(layer, f"Content-Type {value}", _typed(session, _UPLOAD, (value,), _WRONG), _TYPE)
-        if session.options.max_creates:
-            yield Probe(layer, f"{value}, a right body", _typed(session, _UPLOAD, (value,), _RIGHT), _TYPE)
-    codings = {"gzip": gzip.compress(_RIGHT, mtime=0), "deflate": zlib.compress(_RIGHT)}
-    for coding, body in codings.items():
-        request = session.request(_UPLOAD, body, headers=[("Content-Encoding", coding)])
-        yield Probe(layer, f"a body in {coding}", request, _CODING)
+    value = 'APPLICATION/JSON ; Charset="UTF-8"'
+    yield Probe(layer, f"Content-Type {value}", _typed(session, _UPLOAD, (value,), _WRONG), _TYPE)
+    if session.options.max_creates:
+        yield Probe(layer, f"{value}, a right body", _typed(session, _UPLOAD, (value,), _RIGHT), _TYPE)
+    packed = gzip.compress(_RIGHT, mtime=0)
+    request = session.request(_UPLOAD, packed, headers=[("Content-Encoding", "gzip")])
+    yield Probe(layer, "a body in gzip", request, _CODING)
     identity = session.request(CREATES[0], b"{}", headers=[("Content-Encoding", "identity")])
     yield Probe(layer, "a wrong body that is not encoded", identity, _CODING)
 
@@ -65,19 +60,18 @@ def negotiation_probes(session: Session, layer: str) -> Iterator[Probe]:
     """Headers that change nothing in what is answered: the contract has one form of each answer."""
     reads = {
         "a read with Content-Type, as the SDKs send it": ("Content-Type", "application/json"),
-        "a read with another Content-Type": ("Content-Type", "text/plain"),
         "a read that takes gzip": ("Accept-Encoding", "gzip"),
         "a read with a header of 4,000 bytes": ("X-Loracle-Long", "a" * 4_000),
         "a read that says to be a DELETE": ("X-HTTP-Method-Override", "DELETE"),
     }
     for title, header in reads.items():
         yield Probe(layer, title, session.request("listTrainings", headers=[header]), f"header {header[0]}")
-    for accept in ("text/html", "application/xml;q=1, application/json;q=0"):
-        request = session.request("listTrainings", headers=[("Accept", accept)])
-        # RFC 9110, section 12.5.1, leaves it to the server to say that it has no such form.
-        demand = replace(session.oracle.expect(request), also=(406,))
-        yield Probe(layer, f"a read with Accept: {accept}", request, "header Accept", demand)
-    refused = session.request(CREATES[0], b"{", headers=[("Accept", "text/html")])
+    # RFC 9110, section 12.5.1, leaves it to the server to say that it has no such form.
+    html = [("Accept", "text/html")]
+    request = session.request("listTrainings", headers=html)
+    demand = replace(session.oracle.expect(request), also=(406,))
+    yield Probe(layer, "a read with Accept: text/html", request, "header Accept", demand)
+    refused = session.request(CREATES[0], b"{", headers=html)
     demand = replace(session.oracle.expect(refused), also=(406,))
     yield Probe(layer, "a broken body with Accept: text/html", refused, "header Accept", demand)
     query = f"task_id={quote('00000000-0000-4000-8000-000000000000')}&_method=POST"

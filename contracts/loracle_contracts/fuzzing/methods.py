@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from loracle_contracts import spec
 from loracle_contracts.exchange import Request
 from loracle_contracts.fuzzing.probe import Probe
-from loracle_contracts.fuzzing.states import unknown_task
 
 if TYPE_CHECKING:
     from loracle_contracts.fuzzing.session import Session
@@ -64,14 +63,13 @@ def path_probes(session: Session, layer: str) -> Iterator[Probe]:
         "/v3/loracle-unknown",
         "/v3/training/loracle-unknown",
         "/v3/training/",
-        "/v3/model/",
         "//v3/training",
         "/v3/TRAINING",
     ):
         yield Probe(layer, f"GET {path}", Request("GET", path, (_authorization(session),)), subject)
-    for path in ("/v3/training/subject/", "/v3/training/Subject"):
-        headers = (_authorization(session), _JSON)
-        yield Probe(layer, f"POST {path}", Request("POST", path, headers, b"{}"), subject)
+    headers = (_authorization(session), _JSON)
+    slash = Request("POST", "/v3/training/subject/", headers, b"{}")
+    yield Probe(layer, "POST /v3/training/subject/", slash, subject)
     nothing = Request("GET", "/v3/training%00", (_authorization(session),))
     demand = replace(session.oracle.expect(nothing), also=(400,))
     yield Probe(layer, "GET a path with a NUL", nothing, subject, demand)
@@ -95,9 +93,6 @@ def framing_probes(session: Session, layer: str) -> Iterator[Probe]:
     with_body = session.request("listTrainings", b'{"pagination.limit": 0}', headers=[_JSON])
     yield Probe(layer, "a read with a body", with_body, "body of GET")
     task = "00000000-0000-4000-8000-000000000000"
-    with_body = session.request("getStyleTraining", b"{", query={"task_id": task}, headers=[_JSON])
-    demand = unknown_task(session, with_body)
-    yield Probe(layer, "a read of an unknown task with a broken body", with_body, "body of GET", demand)
     in_body = session.request("getSubjectTraining", f'{{"task_id": "{task}"}}'.encode(), headers=[_JSON])
     yield Probe(layer, "a task_id in the body of GET", in_body, "query.task_id.required")
     large = session.request("listTrainings", headers=[("X-Loracle-Long", "a" * 33_000)])

@@ -37,7 +37,7 @@ class FuzzOptions:
     base_model: str | None = None
     other_api_key: str | None = None
     upload_hosts: tuple[str, ...] = ()
-    max_wait: float = 60.0
+    max_wait: float = 300.0
     """Seconds that may be spent on waiting as Retry-After asks."""
     max_findings: int | None = None
     """After so many findings the run ends (None: it goes on)."""
