@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ipaddress
 from collections.abc import Collection, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from loracle_contracts.fuzzing import LAYERS, Finding, FuzzOptions, FuzzReport, fuzz
 from loracle_contracts.fuzzing.in_process import AppError, ASGIApp, InProcess
 from loracle_contracts.fuzzing.listing import listing
+from loracle_contracts.hosts import is_loopback
 from loracle_contracts.verdict import Profile
 
 __all__ = ["ServerBrokeContractError", "check_server", "check_server_async"]
@@ -119,17 +118,6 @@ async def check_server_async(
     async with InProcess(target) as app:
         report = await fuzz(chosen, httpx.ASGITransport(app, raise_app_exceptions=False))
     return _judged(report, app.errors)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine. Raises ValueError for what is no URL of a server."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"not the URL of a server: {url!r}; write it as http://127.0.0.1:8000")
-    try:
-        return ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
 
 
 def _creates(target: ASGIApp | str) -> int:
