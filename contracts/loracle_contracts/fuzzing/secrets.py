@@ -87,7 +87,7 @@ class Secrets:
                 for piece in pieces
                 for part in ([piece] if piece in (KEY, OTHER_KEY) else _split(piece, value, name))
             ]
-        return "".join(piece if piece in (KEY, OTHER_KEY) else self.clean(piece) for piece in pieces)
+        return "".join(piece if piece in (KEY, OTHER_KEY) else self.clean_whole(piece) for piece in pieces)
 
     def header(self, name: str, value: str) -> str:
         """The value of a request's header, as `named`; of credentials no other spelling is left."""
@@ -99,18 +99,25 @@ class Secrets:
         return " ".join(REDACTED if self._is_encoded(word) else word for word in shown.split(" "))
 
     def clean(self, text: str) -> str:
-        """The text without secrets, however they are spelled there; also of its end, where it is cut."""
+        """A text that may be cut, at its end or where it quotes, without secrets and their beginnings."""
+        return self._clean(text, is_cut=True)
+
+    def clean_whole(self, text: str) -> str:
+        """A text that is whole, without secrets, however they are spelled there."""
+        return self._clean(text, is_cut=False)
+
+    def _clean(self, text: str, *, is_cut: bool) -> str:
         for form in self._signed:
             text = text.replace(form, REDACTED)
         text = _PARAMETER.sub(rf"\g<1>{REDACTED}", text)
         data = text.encode("utf-8", "surrogatepass")
-        return self._credentials.clean(data, is_cut=True).decode("utf-8", "surrogatepass")
+        return self._credentials.clean(data, is_cut=is_cut).decode("utf-8", "surrogatepass")
 
     def clean_bytes(self, data: bytes) -> bytes:
-        """As `clean`, of bytes that need be no text."""
+        """As `clean_whole`, of bytes that need be no text."""
         for form in self._signed:
             data = data.replace(form.encode(), REDACTED.encode())
-        return self._credentials.clean(data, is_cut=True)
+        return self._credentials.clean(data)
 
     def put_in(self, text: str) -> str:
         """The text with the keys where their names stand; the reverse of `named`."""
