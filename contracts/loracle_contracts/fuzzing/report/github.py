@@ -34,7 +34,7 @@ def written(document: Mapping[str, Any], *, environment: Mapping[str, str], **_:
     elif stopped(document):
         lines.append(workflow_command("warning", {}, stopped(document)))
     lines += [
-        f"Not checked ({group.layer}): {group.first if group.count == 1 else f'{group.count} checks'}: "
+        f"Not checked ({group.layer}): {group.first if group.times == 1 else f'{group.times} checks'}: "
         f"{group.why}\n"
         for group in not_checked(document)
     ]
@@ -75,4 +75,4 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     if groups:
         yield from ("", "Not checked:", "")
         for group in groups:
-            yield f"- {markdown_text(f'{group.layer}: {group.count}, {group.why}')}"
+            yield f"- {markdown_text(f'{group.layer}: {group.times}, {group.why}')}"

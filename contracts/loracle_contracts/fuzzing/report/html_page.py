@@ -22,23 +22,26 @@ from loracle_contracts.report.safe_text import printable
 __all__ = ["written"]
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #d0d7de; --soft: #f6f8fa; --bad: #b3261e; --good: #1a6e34; --dim: #59636e }
+:root { color-scheme: light dark; --line: #d0d7de; --soft: #f6f8fa; --bad: #b3261e; --good: #1a6e34;
+        --dim: #59636e }
 @media (prefers-color-scheme: dark) {
   :root { --line: #3d444d; --soft: #151b23; --bad: #ff8a80; --good: #57d27f; --dim: #9198a1 }
 }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.2rem; margin-top: 2rem }
 h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere }
-article { border: 1px solid var(--line); border-left: 4px solid var(--bad); border-radius: 6px; padding: 1rem; margin: 1rem 0 }
+article { border: 1px solid var(--line); border-left: 4px solid var(--bad); border-radius: 6px; padding: 1rem;
+          margin: 1rem 0 }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: .7rem 0 }
 dt { color: var(--dim) } dd { margin: 0; overflow-wrap: anywhere }
-pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: .7rem; overflow-x: auto;
-      white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; margin: .4rem 0 }
+pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: .7rem;
+      overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; margin: .4rem 0 }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid var(--line); vertical-align: top }
 td.number, th.number { text-align: right }
 summary { cursor: pointer; margin: .4rem 0 } .bad { color: var(--bad) } .good { color: var(--good) }
-.tag { border: 1px solid var(--line); border-radius: 1em; padding: 0 .6em; font-size: .8rem; color: var(--dim) }
+.tag { border: 1px solid var(--line); border-radius: 1em; padding: 0 .6em; font-size: .8rem;
+       color: var(--dim) }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _KINDS = ("requests", "refused", "reads", "uploads", "creates")
@@ -129,7 +132,8 @@ def _exchange(exchange: Mapping[str, Any]) -> Iterator[str]:
     answer = exchange["answer"]
     yield f"<details open><summary>Answer, after {answer['seconds']:.3f} seconds</summary>"
     more = [f"... of {answer['length']} bytes"] if answer["cut"] else []
-    yield f"<pre>{_block([str(answer['status']), *_headers(answer['headers']), '', answer['body'], *more])}</pre></details>"
+    lines = [str(answer["status"]), *_headers(answer["headers"]), "", answer["body"], *more]
+    yield f"<pre>{_block(lines)}</pre></details>"
 
 
 def _not_checked(document: Mapping[str, Any]) -> Iterator[str]:
@@ -138,7 +142,7 @@ def _not_checked(document: Mapping[str, Any]) -> Iterator[str]:
         return
     yield "<h2>Not checked</h2>\n<table><tr><th>layer</th><th>number</th><th>why</th><th>the first</th></tr>"
     for group in groups:
-        cells = (group.layer, str(group.count), group.why, group.first)
+        cells = (group.layer, str(group.times), group.why, group.first)
         yield "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in cells) + "</tr>"
     yield "</table>"
 

@@ -1,4 +1,4 @@
-"""The report as JUnit XML: a layer is a test suite; each finding a failed case, the rest of the layer one case."""
+"""The report as JUnit XML: a layer is a test suite, each finding a failed case of it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _suite(document: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
     rest = f"{requests}, nothing else was found" if findings else f"{requests}, nothing was found"
     cases.append(_case(name, rest))
     for group in skipped:
-        told = element("skipped", {"message": f"{number(group.count, 'check')}: {group.why}"}, [])
+        told = element("skipped", {"message": f"{number(group.times, 'check')}: {group.why}"}, [])
         cases.append(_case(name, f"not checked: {group.why}", told))
     return _wrapped(name, cases, failures=len(findings), skipped=len(skipped))
 

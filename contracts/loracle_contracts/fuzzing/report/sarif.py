@@ -47,7 +47,7 @@ def written(document: Mapping[str, Any], **_: Any) -> str:
     profile = document["options"]["profile"]
     invocation: dict[str, Any] = {"executionSuccessful": document["end"] != "server"}
     notifications = [
-        _notification("note", "not-checked", f"{group.layer}: {group.count} not checked: {group.why}")
+        _notification("note", "not-checked", f"{group.layer}: {group.times} not checked: {group.why}")
         for group in not_checked(document)
     ]
     if stopped(document):

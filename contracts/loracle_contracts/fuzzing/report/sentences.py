@@ -33,11 +33,11 @@ Finding = Mapping[str, Any]
 
 
 class Group(NamedTuple):
-    """What a layer could not check for one reason: how much it is, and the first of it."""
+    """What a layer could not check for one reason: how many times, and the first of it."""
 
     layer: str
     why: str
-    count: int
+    times: int
     first: str
 
 
@@ -112,7 +112,7 @@ def not_checked(document: Mapping[str, Any]) -> list[Group]:
     groups: dict[tuple[str, str], Group] = {}
     for one in document["not_checked"]:
         known = groups.get((one["layer"], one["why"]))
-        count = known.count + 1 if known else 1
+        count = known.times + 1 if known else 1
         first = known.first if known else printable(one["what"])
         groups[one["layer"], one["why"]] = Group(one["layer"], printable(one["why"]), count, first)
     return list(groups.values())
@@ -121,7 +121,11 @@ def not_checked(document: Mapping[str, Any]) -> list[Group]:
 def replay_line(document: Mapping[str, Any], saved_as: str | None) -> str:
     """The command that repeats the findings, and what it may cost."""
     of_requests = [one["replay_creates"] for one in document["findings"] if one["replay"] == "request"]
-    of_layers = [one["replay_creates"] for one in document["findings"] if one["replay"] == "layer"]
-    most = sum(of_requests) + max(of_layers, default=0)
+    layers = {one["layer"] for one in document["findings"] if one["replay"] == "layer"}
+    most = sum(of_requests)
+    if layers and document["options"]["max_creates"]:
+        # Each runs within the bound that it had; what one spends must not be missing for the next.
+        most += document["options"]["max_creates"]
+        most += sum(one["creates"] for one in document["layers"] if one["layer"] in layers)
     line = f"loracle fuzz --replay {shlex.quote(saved_as or 'FILE')}"
     return printable(f"{line} --max-creates {most}" if most else line)

@@ -1,4 +1,4 @@
-"""The report for a person: each cause with its smallest request, then what was spent and what was not checked."""
+"""The report for a person: each cause with its smallest request, what was not checked, what was spent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Style:
 
 def _lines(document: Mapping[str, Any], saved_as: str | None, style: _Style) -> Iterator[str]:
     for number, finding in enumerate(document["findings"], 1):
-        yield f"{number}. {style(cause(finding), _RED)} {style(f'[{finding["layer"]}]', _DIM)}"
+        yield f"{number}. {style(cause(finding), _RED)} {style('[' + finding['layer'] + ']', _DIM)}"
         yield from _finding(finding, style)
         yield ""
     groups = not_checked(document)
@@ -48,7 +48,7 @@ def _lines(document: Mapping[str, Any], saved_as: str | None, style: _Style) -> 
         yield style("Not checked", _BOLD)
         for group in groups:
             # A single one is told as it is; of several the JSON report has all.
-            what = group.first if group.count == 1 else f"{group.count} checks"
+            what = group.first if group.times == 1 else f"{group.times} checks"
             yield f"  {group.layer}: {what}: {style(group.why, _YELLOW)}"
         yield ""
     if document["findings"]:
@@ -80,6 +80,6 @@ def _finding(finding: Mapping[str, Any], style: _Style) -> Iterator[str]:
 
 
 def _command(exchange: Mapping[str, Any]) -> str:
-    """The curl line as it is, so that it can be copied; what does not print in it came from printf already."""
+    """The curl line as it is, so that it can be copied, as long as nothing in it does harm to a terminal."""
     line: str = exchange["curl"]
     return line if line.isprintable() else printable(line)
