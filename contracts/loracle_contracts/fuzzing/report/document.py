@@ -65,8 +65,7 @@ def document(report: FuzzReport) -> Document:
                 "requests": report.requests.get(layer, 0),
                 **{kind: report.kinds.get((layer, kind), 0) for kind in KINDS},
             }
-            for layer in LAYERS
-            if layer in report.options.layers
+            for layer in _layers(report)
         ],
         "counts": {
             "findings": len(findings),
@@ -81,6 +80,12 @@ def document(report: FuzzReport) -> Document:
         "end": report.end,
         "stopped": None if report.stopped is None else secrets.clean(report.stopped),
     }
+
+
+def _layers(report: FuzzReport) -> list[str]:
+    """The layers that were chosen, in their order, and what else sent requests."""
+    chosen = [layer for layer in LAYERS if layer in report.options.layers]
+    return [*chosen, *(layer for layer in report.requests if layer not in chosen)]
 
 
 def secrets_of(options: FuzzOptions, signed: tuple[str, ...] = ()) -> Secrets:
