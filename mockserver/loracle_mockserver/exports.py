@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -13,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
+from loracle_contracts.curl import curl_line, is_token
 from loracle_mockserver.journal import Entry, describe
 from loracle_mockserver.redaction import REDACTED
 
@@ -20,19 +20,9 @@ __all__ = ["LOCAL", "curl_command", "har_document", "har_entry", "json_line"]
 
 _Headers = Sequence[tuple[bytes, bytes]]
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _KEY = "$LORACLE_API_KEY"
+_MARK = "\0key"  # stands for the key in a header; no header can hold it
 LOCAL = "http://127.0.0.1"
-# What curl says by itself, or what belongs to one connection.
-_NOT_REPEATED = (
-    "host",
-    "content-length",
-    "connection",
-    "transfer-encoding",
-    "accept-encoding",
-    "user-agent",
-    "expect",
-)
 _MILLISECONDS = 1000.0
 
 
@@ -168,48 +158,20 @@ def curl_command(n: int, entry: Entry, base: str = LOCAL) -> str:
         return (
             f"# #{n} {entry.line()}: the journal kept {len(shown.body)} of {shown.body_length} bytes of body"
         )
-    if not _TOKEN.fullmatch(shown.method) or not shown.path.startswith(("/", "*")):
+    if not is_token(shown.method) or not shown.path.startswith(("/", "*")):
         return f"# #{n} {entry.line()}: no HTTP request can be so"
-    parts = ["curl", "-sS", "--globoff", "--path-as-is"]
-    parts += ["--head"] if shown.method == "HEAD" else ["-X", shlex.quote(shown.method)]
-    for raw_name, raw_value in shown.headers:
-        name = raw_name.decode("latin-1")
-        if name.lower() not in _NOT_REPEATED and _TOKEN.fullmatch(name):
-            parts += ["-H", _curl_header(name, raw_value)]
-    source = ""
-    if shown.body:
-        if b"content-type" not in [name.lower() for name, _ in shown.headers]:
-            # Or curl would say that it is a form.
-            parts += ["-H", "content-type:"]
-        text, encoding = _text_or_base64(shown.body)
-        if encoding is None and text.isprintable() and not text.startswith("@"):
-            parts += ["--data-binary", shlex.quote(text)]
-        else:
-            source = f"printf '{_printf_format(shown.body)}' | "
-            parts += ["--data-binary", "@-"]
-    if shown.path.startswith("*"):
-        parts += ["--request-target", "'*'"]
-    return source + " ".join([*parts, shlex.quote(_url(shown, base))])
+    return curl_line(
+        shown.method,
+        _url(shown, base),
+        [(name, _with_mark(name, value)) for name, value in shown.headers],
+        shown.body,
+        variables={_MARK: _KEY},
+        request_target="*" if shown.path.startswith("*") else None,
+    )
 
 
-def _curl_header(name: str, raw: bytes) -> str:
-    try:
-        value = raw.decode()
-    except UnicodeDecodeError:
-        # A shell's words are text; these bytes are none.
-        return f"\"$(printf '{_printf_format(name.encode() + b': ' + raw)}')\""
-    if name.lower() == "authorization" and REDACTED in value:
-        # Redaction left known schemes only, which mean nothing to a shell.
-        return f'"{name}: {value.replace(REDACTED, _KEY)}"'
-    # curl drops a header that ends in a colon, and sends an empty one for a semicolon.
-    return shlex.quote(f"{name}: {value}" if value.strip() else f"{name};")
-
-
-def _printf_format(body: bytes) -> str:
-    """The body as a format for printf: what is not plain ASCII as octal escapes."""
-    # A format that begins with a hyphen would be an option.
-    special = {ord("%"): "%%", ord("\\"): "\\\\", ord("'"): "\\047", ord("-"): "\\055"}
-    return "".join(special.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in body)
+def _with_mark(name: bytes, value: bytes) -> bytes:
+    return value.replace(REDACTED.encode(), _MARK.encode()) if name.lower() == b"authorization" else value
 
 
 def _url(shown: Entry, base: str) -> str:

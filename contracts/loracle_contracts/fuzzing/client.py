@@ -15,7 +15,7 @@ import httpx
 from loracle_contracts.exchange import Answer, Request
 from loracle_contracts.fuzzing.probe import Failure
 
-__all__ = ["Client", "HostNotAllowedError", "StoppedError"]
+__all__ = ["Client", "HostNotAllowedError", "SpentError", "StoppedError"]
 
 _MAX_ANSWER = 8 * 1024 * 1024
 _TRIES = 3
@@ -26,7 +26,18 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class StoppedError(Exception):
-    """The run is over: no more requests may be sent, for the reason that the text gives."""
+    """The run is over: no more requests may be sent, for the reason that the text gives.
+
+    `outcome` is what came of the last one, where it was sent.
+    """
+
+    def __init__(self, text: str, outcome: Answer | Failure | None = None) -> None:
+        super().__init__(text)
+        self.outcome = outcome
+
+
+class SpentError(StoppedError):
+    """The run is over because it was bounded, not because of the server."""
 
 
 class HostNotAllowedError(Exception):
@@ -114,7 +125,7 @@ class Client:
 
     async def _once(self, request: Request, address: httpx.URL, target: bytes) -> Answer | Failure:
         if self.sent >= self.max_requests:
-            raise StoppedError(f"all {self.max_requests} requests of --max-requests are spent")
+            raise SpentError(f"all {self.max_requests} requests of --max-requests are spent")
         self.sent += 1
         await self._pace()
         began = self.now()
@@ -165,13 +176,15 @@ class Client:
         if isinstance(outcome, Failure):
             self._failed += 1
             if outcome.kind in ("refused", "timeout") and self._failed >= _FAILURES_IN_A_ROW:
-                raise StoppedError(f"the server does not answer any more ({outcome.kind}: {outcome.text})")
+                said = f"the server does not answer any more ({outcome.kind}: {outcome.text})"
+                raise StoppedError(said, outcome)
             return
         self._failed = 0
         self._bad = self._bad + 1 if outcome.status == self._last_bad else 1
         self._last_bad = outcome.status
         if self._bad >= _BAD_IN_A_ROW.get(outcome.status, self._bad + 1):
-            raise StoppedError(f"the server answered {self._bad} requests in a row with {outcome.status}")
+            said = f"the server answered {self._bad} requests in a row with {outcome.status}"
+            raise StoppedError(said, outcome)
 
 
 def _wait(answer: Answer, attempt: int) -> float | None:

@@ -70,6 +70,10 @@ class Findings:
         known.operations += [name for name in finding.operations if name not in known.operations]
         return False
 
+    def remove(self, finding: Finding) -> None:
+        """Takes a finding out."""
+        del self._by_cause[finding.cause]
+
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._by_cause.values())
 

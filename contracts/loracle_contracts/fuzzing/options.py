@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loracle_contracts.verdict import Profile
 
@@ -24,7 +24,7 @@ class FuzzOptions:
     """
 
     url: str
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     profile: Profile = "strict"
     max_creates: int = 0
     max_requests: int = 700
@@ -35,7 +35,7 @@ class FuzzOptions:
     layers: tuple[str, ...] = LAYERS
     asset_ids: tuple[str | int, ...] = ()
     base_model: str | None = None
-    other_api_key: str | None = None
+    other_api_key: str | None = field(default=None, repr=False)
     upload_hosts: tuple[str, ...] = ()
     max_wait: float = 300.0
     """Seconds that may be spent on waiting as Retry-After asks."""

@@ -41,12 +41,16 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A probe that was sent: what was expected, what came, and what of it the contract does not allow."""
+    """A probe that was sent: what was expected, what came, and what of it the contract does not allow.
+
+    `url` is the whole address of an upload, or None where the request went to the server itself.
+    """
 
     probe: Probe
     expectation: Expectation
     outcome: Answer | Failure
     mismatches: tuple[Mismatch, ...] = ()
+    url: str | None = None
 
     @property
     def answer(self) -> Answer | None:

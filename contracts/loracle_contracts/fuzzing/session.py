@@ -6,31 +6,36 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from loracle_contracts import spec
 from loracle_contracts.answers import Mismatch, mismatches, reason_of
-from loracle_contracts.exchange import Request
+from loracle_contracts.exchange import Answer, Request
 from loracle_contracts.fuzzing.budget import Budget
-from loracle_contracts.fuzzing.client import Client, HostNotAllowedError, StoppedError
+from loracle_contracts.fuzzing.client import Client, HostNotAllowedError, SpentError, StoppedError
 from loracle_contracts.fuzzing.findings import Finding, Findings, NotChecked
 from loracle_contracts.fuzzing.options import FuzzOptions
 from loracle_contracts.fuzzing.probe import NOT_ACCEPTED, Exchange, Failure, Probe
+from loracle_contracts.fuzzing.secrets import signatures
 from loracle_contracts.oracle import Expectation, Oracle
 
 if TYPE_CHECKING:
     from loracle_contracts.fuzzing.baseline import Baseline
     from loracle_contracts.fuzzing.trials import Trials
 
-__all__ = ["Session"]
+__all__ = ["KINDS", "Session"]
+
+KINDS = ("refused", "reads", "uploads", "creates")
+"""What requests are for: to be refused, to read, to upload, to start a training."""
 
 # Without --api-key: a server that takes every key takes this one.
 STAND_IN_KEY = "stand-in-key-of-the-fuzzer"
 _JSON_TYPE = ("Content-Type", "application/json")
 _LARGE = (413, 431)
+_INTERRUPTED = Failure("reset", "interrupted")
 
 
 class Session:
@@ -48,6 +53,13 @@ class Session:
         self.not_checked: list[NotChecked] = []
         self.sent: Counter[str] = Counter()
         """Requests by layer."""
+        self.kinds: Counter[tuple[str, str]] = Counter()
+        """Requests by layer and by what they are for: one of KINDS."""
+        self.answered = 0
+        """Requests that were answered."""
+        self.signatures: set[str] = set()
+        """What grants access to an upload: no report may show it."""
+        self.progress: Callable[[str, int], None] | None = None
         self.baseline: Baseline | None = None
         """What creates need; layers ask `baseline.baseline` for it, which finds it out."""
         self.trials: dict[str, Trials] = {}
@@ -100,13 +112,16 @@ class Session:
         """
         most = self.options.max_findings
         if most is not None and len(self.findings) >= most:
-            raise StoppedError(f"all {most} findings of --max-findings were found")
+            raise SpentError(f"all {most} findings of --max-findings were found")
         expectation = probe.demand or self.oracle.expect(probe.request)
         why_not = self.budget.refuses(probe, expectation)
         if why_not is not None:
             self.skip(probe.layer, f"{probe.subject}: {probe.title}", why_not)
             return None
         self.sent[probe.layer] += 1
+        self.kinds[probe.layer, _kind(probe, expectation)] += 1
+        if self.progress is not None:
+            self.progress(probe.layer, self.client.sent)
         ticket = self.budget.open(expectation)
         try:
             outcome = await self.client.send(probe.request, url)
@@ -114,12 +129,15 @@ class Session:
             self.budget.close(ticket, probe, expectation, None)
             self.skip(probe.layer, f"{probe.subject}: {probe.title}", f"{error}; allow it by --upload-host")
             return None
-        except BaseException:
-            self.budget.close(ticket, probe, expectation, None)
+        except BaseException as error:
+            cut = error.outcome if isinstance(error, StoppedError) else _INTERRUPTED
+            self.budget.close(ticket, probe, expectation, cut)
             raise
         self.budget.close(ticket, probe, expectation, outcome)
+        self.answered += isinstance(outcome, Answer)
+        self.signatures |= signatures(url, outcome)
         found = tuple(self._judge(probe, expectation, outcome))
-        exchange = Exchange(probe, expectation, outcome, found)
+        exchange = Exchange(probe, expectation, outcome, found, url)
         for mismatch in found:
             if not (is_search and mismatch.check in NOT_ACCEPTED):
                 self._keep(exchange, mismatch)
@@ -143,7 +161,8 @@ class Session:
             if is_large and outcome.kind in ("reset", "protocol"):
                 return []
             return [Mismatch("no-answer", str(expectation), f"{outcome.kind}: {outcome.text}")]
-        found = list(mismatches(expectation, probe.request, outcome, self.options.profile, (self.key,)))
+        secrets = tuple(filter(None, (self.key, self.options.other_api_key)))
+        found = list(mismatches(expectation, probe.request, outcome, self.options.profile, secrets))
         reason = reason_of(outcome)
         if reason == "RATE_LIMIT_EXCEEDED" or (reason == "SERVICE_UNAVAILABLE" and expectation.is_valid):
             # What a server says before it looks at the request tells nothing of what it would have said.
@@ -206,6 +225,14 @@ class Session:
         entry = NotChecked(layer, what, why)
         if entry not in self.not_checked:
             self.not_checked.append(entry)
+
+
+def _kind(probe: Probe, expectation: Expectation) -> str:
+    if expectation.starts_job:
+        return "creates"
+    if not expectation.is_valid:
+        return "refused"
+    return "reads" if probe.request.method in ("GET", "HEAD", "OPTIONS") else "uploads"
 
 
 def _subject(exchange: Exchange, mismatch: Mismatch) -> str:

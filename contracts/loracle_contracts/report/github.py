@@ -7,7 +7,6 @@ there are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -18,13 +17,12 @@ from loracle_contracts.report.outcome import Checked, Outcome, Unreadable
 from loracle_contracts.report.safe_text import printable
 from loracle_contracts.report.sentences import closing, finding, source_name, truncation
 from loracle_contracts.report.spool import Spool
+from loracle_contracts.report.workflow_commands import markdown_text, workflow_command
 from loracle_contracts.verdict import Violation
 
 __all__ = ["GithubForm"]
 
 _ROWS = 50
-_LONGEST = 300  # characters of a cell; a summary may have 1 MiB
-_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 class GithubForm:
@@ -53,7 +51,7 @@ class GithubForm:
         """Writes an error."""
         reason = f"could not be checked: {printable(unreadable.reason)}"
         properties = {"file": self._file(unreadable.source), "title": "could not be checked"}
-        self._stream.write(_workflow_command("error", properties, _placed(unreadable, reason)))
+        self._stream.write(workflow_command("error", properties, _placed(unreadable, reason)))
         self._row(unreadable, None, reason)
 
     def finish(self, counts: Counts) -> None:
@@ -65,16 +63,14 @@ class GithubForm:
                 with Path(self._summary).open("a", encoding="utf-8") as file:
                     file.write(self._summary_text(counts))
             except OSError as error:
-                self._stream.write(
-                    _workflow_command("warning", {}, f"The summary cannot be written: {error}")
-                )
+                self._stream.write(workflow_command("warning", {}, f"The summary cannot be written: {error}"))
 
     def _command(self, name: str, checked: Checked, violation: Violation) -> str:
         properties = {"file": self._file(checked.source)}
         if violation.line:
             properties |= {"line": str(violation.line), "col": str(violation.column)}
         properties["title"] = printable(violation.rule)
-        return _workflow_command(name, properties, _placed(checked, finding(violation)))
+        return workflow_command(name, properties, _placed(checked, finding(violation)))
 
     def _file(self, source: str) -> str:
         if source == "-":
@@ -88,11 +84,13 @@ class GithubForm:
             self._rows.append((where, _placed(outcome, text)))
 
     def _summary_text(self, counts: Counts) -> str:
-        lines = ["### loracle validate", "", f"{_plain(closing(counts))}.", ""]
-        lines += [f"- {_plain(str(subject))}: {payloads}" for subject, payloads in counts.subjects.items()]
+        lines = ["### loracle validate", "", f"{markdown_text(closing(counts))}.", ""]
+        lines += [
+            f"- {markdown_text(str(subject))}: {payloads}" for subject, payloads in counts.subjects.items()
+        ]
         if self._rows:
             lines += ["", "| where | what |", "|---|---|"]
-            lines += [f"| {_plain(where)} | {_plain(text)} |" for where, text in self._rows]
+            lines += [f"| {markdown_text(where)} | {markdown_text(text)} |" for where, text in self._rows]
             more = counts.violations + counts.unreadable - len(self._rows)
             if more:
                 lines += ["", f"{more} more stand in the log of the step."]
@@ -101,23 +99,3 @@ class GithubForm:
 
 def _placed(outcome: Outcome, text: str) -> str:
     return f"{printable(outcome.place)}: {text}" if outcome.place else text
-
-
-def _workflow_command(name: str, properties: Mapping[str, str], message: str) -> str:
-    """A line that the runner reads as a command; see github.com/actions/toolkit, command.ts."""
-    told = ",".join(f"{key}={_escaped_property(value)}" for key, value in properties.items() if value)
-    return f"::{name} {told}::{_escaped(message)}\n" if told else f"::{name}::{_escaped(message)}\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _escaped_property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is: no link, no image, no mention, no HTML comes of a payload."""
-    cut = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-    return _PUNCTUATION.sub(lambda found: f"&#{ord(found[0])};", cut)

@@ -8,13 +8,13 @@ read it back with junitparser and hold it to Jenkins' schema, which allows no ot
 from __future__ import annotations
 
 from typing import TextIO
-from xml.sax.saxutils import escape, quoteattr
 
 from loracle_contracts.report.counts import Counts, LintLevel, Subject
 from loracle_contracts.report.outcome import Checked, Outcome, Unreadable
 from loracle_contracts.report.safe_text import printable
 from loracle_contracts.report.sentences import closing, finding, source_name, truncation
 from loracle_contracts.report.spool import Spool
+from loracle_contracts.report.xml_text import attribute, element
 from loracle_contracts.verdict import Violation
 
 __all__ = ["JunitForm"]
@@ -42,11 +42,11 @@ class JunitForm:
             lines = [finding(violation) for violation in told]
             if verdict.truncated:
                 lines.append(truncation(len(verdict.violations)))
-            parts.append(_element("failure", {"message": _summary(lines), "type": told[0].rule}, lines))
+            parts.append(element("failure", {"message": _summary(lines), "type": told[0].rule}, lines))
         else:
             self._count(checked)
         if lints and not self._lints_fail:
-            parts.append(_element("system-out", {}, [f"lint: {finding(lint)}" for lint in lints]))
+            parts.append(element("system-out", {}, [f"lint: {finding(lint)}" for lint in lints]))
         self._case(checked, str(subject), parts)
 
     def unreadable(self, unreadable: Unreadable) -> None:
@@ -54,7 +54,7 @@ class JunitForm:
         self._count(unreadable, errors=1)
         reason = printable(unreadable.reason)
         attributes = {"message": reason, "type": "could not be checked"}
-        self._case(unreadable, "can be checked", [_element("error", attributes, [reason])])
+        self._case(unreadable, "can be checked", [element("error", attributes, [reason])])
 
     def finish(self, counts: Counts) -> None:
         """Ends the document; the counts stand in a comment, since a schema has no place for them."""
@@ -72,14 +72,14 @@ class JunitForm:
 
     def _case(self, outcome: Outcome, what: str, parts: list[str]) -> None:
         name = f"{printable(outcome.place)}: {what}" if outcome.place else what
-        head = f"<testcase classname={_attribute(source_name(outcome.source))} name={_attribute(name)}"
+        head = f"<testcase classname={attribute(source_name(outcome.source))} name={attribute(name)}"
         self._cases.write(f"{head}>{''.join(parts)}</testcase>\n" if parts else f"{head}/>\n")
 
     def _end_suite(self) -> None:
         if self._source is None:
             return
         self._stream.write(
-            f"<testsuite name={_attribute(source_name(self._source))} "
+            f"<testsuite name={attribute(source_name(self._source))} "
             f'tests="{self._tests}" failures="{self._failures}" errors="{self._errors}" skipped="0">\n'
         )
         self._cases.pour(self._stream)
@@ -89,12 +89,3 @@ class JunitForm:
 
 def _summary(lines: list[str]) -> str:
     return lines[0] if len(lines) == 1 else f"{lines[0]} (and {len(lines) - 1} more)"
-
-
-def _element(name: str, attributes: dict[str, str], lines: list[str]) -> str:
-    head = "".join(f" {key}={_attribute(value)}" for key, value in attributes.items())
-    return f"<{name}{head}>{escape(chr(10).join(lines))}</{name}>"
-
-
-def _attribute(value: str) -> str:
-    return quoteattr(printable(value))

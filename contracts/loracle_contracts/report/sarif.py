@@ -7,26 +7,23 @@ is written here to the official schema.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from loracle_contracts import spec
 from loracle_contracts.report.counts import Counts, LintLevel
-from loracle_contracts.report.explanation import demand, explain_rule
 from loracle_contracts.report.json_text import dumped
 from loracle_contracts.report.locations import repository_root, within
 from loracle_contracts.report.outcome import Checked, Outcome, Unreadable
+from loracle_contracts.report.sarif_texts import SARIF_SCHEMA, descriptor, digest, rule_descriptor, unlinked
 from loracle_contracts.report.sentences import place, truncation
 from loracle_contracts.report.spool import Spool
 from loracle_contracts.verdict import Profile, Violation
 
 __all__ = ["SarifForm"]
 
-_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 # What a run can have to say of itself; GitHub wants all three texts.
 _NOTIFICATIONS = {
     "could-not-be-checked": (
@@ -56,7 +53,7 @@ class SarifForm:
         self._rules: dict[str, int] = {}
         self._notifications = Spool()
         self._separator = "\n"
-        stream.write(f'{{"$schema":{dumped(_SCHEMA)},"version":"2.1.0","runs":[{{"results":[')
+        stream.write(f'{{"$schema":{dumped(SARIF_SCHEMA)},"version":"2.1.0","runs":[{{"results":[')
 
     def checked(self, checked: Checked, lints: tuple[Violation, ...]) -> None:
         """Writes a result for each violation and lint."""
@@ -76,8 +73,8 @@ class SarifForm:
         driver = {
             "name": "loracle",
             "version": version("loracle"),
-            "rules": [self._rule(rule) for rule in self._rules],
-            "notifications": [_descriptor(name, *texts) for name, texts in _NOTIFICATIONS.items()],
+            "rules": [rule_descriptor(rule, self._profile, self._lint_level) for rule in self._rules],
+            "notifications": [descriptor(name, *texts) for name, texts in _NOTIFICATIONS.items()],
         }
         run = {
             "tool": {"driver": driver},
@@ -105,7 +102,7 @@ class SarifForm:
             "level": level,
             "message": {"text": _message(violation)},
             "locations": [location],
-            "partialFingerprints": {"loracle/v1": _digest(fingerprint)},
+            "partialFingerprints": {"loracle/v1": digest(fingerprint)},
             "properties": {
                 "operation": checked.verdict.operation,
                 "part": checked.verdict.part,
@@ -135,7 +132,7 @@ class SarifForm:
         notification = {
             "descriptor": {"id": name},
             "level": level,
-            "message": {"text": _unlinked(f"{outcome.place}: {text}" if outcome.place else text)},
+            "message": {"text": unlinked(f"{outcome.place}: {text}" if outcome.place else text)},
             "locations": [location],
         }
         self._notifications.write((",\n" if self._notifications else "") + dumped(notification))
@@ -148,45 +145,11 @@ class SarifForm:
             return {"uri": _percent_encoded(inside), "uriBaseId": _ROOT}
         return {"uri": f"file://{_percent_encoded(Path(source).absolute().as_posix())}"}
 
-    def _rule(self, name: str) -> dict[str, Any]:
-        rule = spec.rules(self._profile).get(name)
-        if rule is None:
-            return {"id": name}
-        source = rule.source
-        level = self._lint_level if rule.lint else "error"
-        note = f" {source.note}" if source.note else ""
-        explained = explain_rule(name, self._profile)
-        expected = f"Expected {demand(name, self._profile)}"
-        descriptor = _descriptor(name, f"{expected}.", f"{expected} ({source}).{note}", explained)
-        descriptor["help"]["markdown"] = f"```text\n{explained}```\n"
-        return {
-            **descriptor,
-            "defaultConfiguration": {"level": level},
-            "properties": {
-                "tags": ["lint" if rule.lint else "contract", source.kind],
-                "source": {"kind": source.kind, "page": source.page, "note": source.note},
-            },
-        }
-
-
-def _descriptor(name: str, short: str, full: str, advice: str) -> dict[str, Any]:
-    return {
-        "id": name,
-        "shortDescription": {"text": short},
-        "fullDescription": {"text": full},
-        "help": {"text": advice},
-    }
-
 
 def _message(violation: Violation) -> str:
-    return _unlinked(
+    return unlinked(
         f"{place(violation)}: expected {violation.expected}, got {violation.got}. {violation.advice}"
     )
-
-
-def _unlinked(text: str) -> str:
-    """The text without links: SARIF reads [text](target) as one, wherever it comes from."""
-    return text.replace("[", "\\[").replace("]", "\\]") if "](" in text else text
 
 
 def _percent_encoded(path: str) -> str:
@@ -195,7 +158,3 @@ def _percent_encoded(path: str) -> str:
     except UnicodeEncodeError:
         data = path.encode("utf-8", "backslashreplace")
     return quote(data, safe="/")
-
-
-def _digest(parts: list[str]) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
