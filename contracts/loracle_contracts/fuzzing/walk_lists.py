@@ -44,7 +44,8 @@ def _judge_ids(record: Record) -> None:
 def _judge_presence(record: Record) -> None:
     unlisted: dict[str, Listing] = {}
     for listing in record.listings:
-        if not listing.holds_newest:
+        # Of smaller pages the paging is at fault.
+        if listing.limit != 100 or not listing.holds_newest:
             continue
         ids = set(listing.ids)
         for task in record.made:
@@ -102,9 +103,9 @@ def _judge_constant(record: Record, looks: list[Look], ours: set[str]) -> None:
 def _judge_times(record: Record) -> None:
     first: dict[str, Look] = {}
     for task in record.made:
-        for look in record.states(task.id, is_listed=True):
-            if look.entry.created_at is not None:
-                first.setdefault(task.id, look)
+        timed = [look for look in record.states(task.id, is_listed=True) if look.entry.created_at is not None]
+        if len({look.entry.created_at for look in timed}) == 1:
+            first[task.id] = timed[0]
     for look in first.values():
         if look.entry.created_at not in _PLAUSIBLE:
             title, got = "created_at is in Unix seconds", str(look.entry.created_at)
@@ -135,6 +136,7 @@ def _judge_order(record: Record) -> None:
             return
         if listing.holds_newest:
             latest, seen = {one: place for place, one in enumerate(ids)}, listing
+    ids = Counter(task.id for task in record.made)
     for listing in record.listings:
         times = [entry.created_at for entry in listing.entries if entry.created_at is not None]
         if any(later > earlier + 1 for earlier, later in pairwise(times)):
@@ -142,7 +144,7 @@ def _judge_order(record: Record) -> None:
             record.tell("list.order", title, "newest first", got, *listing.exchanges)
             return
         places_of = {one: place for place, one in enumerate(listing.ids)}
-        shown_tasks = [task for task in record.made if task.id in places_of]
+        shown_tasks = [task for task in record.made if task.id in places_of and ids[task.id] == 1]
         for older, newer in combinations(shown_tasks, 2):
             if older.answered < newer.sent and places_of[newer.id] > places_of[older.id]:
                 title, got = "the newest task comes first", f"{newer.id} behind {older.id}, which is older"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from loracle_contracts.fuzzing.pages import TASKS, RelationList, read_pages, shown
-from loracle_contracts.fuzzing.paging import MAX_LIMIT, check_paging
+from loracle_contracts.fuzzing.pages import TASKS, RelationList, shown
+from loracle_contracts.fuzzing.paging import check_paging
 from loracle_contracts.fuzzing.probe import Exchange
 from loracle_contracts.fuzzing.reads import check_list
 from loracle_contracts.fuzzing.walk_record import LAYER, Record
@@ -13,30 +13,43 @@ from loracle_contracts.fuzzing.walk_seen import Made
 
 __all__ = ["create_between", "judge", "walk_pages"]
 
-_LIMITS = (1, 2, 3, 7)
+# Besides those near the length of the list, which check_list takes.
+_LIMITS = (1, 3)
+# As many tasks check_list reads; where there are fewer, it has read all.
+_ALL = 300
 
 
-async def walk_pages(record: Record) -> None:
-    """Reads the list with several limits between two readings of the whole, and compares."""
+async def walk_pages(record: Record) -> bool:
+    """Reads the list with several limits between two readings of the whole; whether all pages fit together."""
     session = record.session
-    await check_list(session, LAYER, {task.id: task.kind for task in record.made})
-    before = await read_pages(session, LAYER, TASKS, {"pagination.limit": MAX_LIMIT}, 2)
-    tasks = [task for page in before for task in page.items]
+    listed = {task.id: task.kind for task in record.made if any(record.states(task.id, is_listed=True))}
+    tasks = await check_list(session, LAYER, listed)
     if len(tasks) < 2:
-        record.skip("paging", f"the list holds {len(tasks)} task(s)" if before else "the list cannot be read")
-        return
+        record.skip("paging", f"{len(tasks)} task(s) of the list could be read")
+        return False
     found = RelationList()
-    is_all = not before[-1].cursor
+    is_all = len(tasks) < _ALL
     await check_paging(session, LAYER, found, TASKS, tasks, _LIMITS, is_all=is_all)
-    await record.pages(None, most=3, title="the list without a limit")
     ids = [task["task_id"] for task in tasks]
     if not found.found:
+        await _without_limit(record, found, ids)
         await _cross(record, found, ids)
     after = await record.pages(100)
     if after is None or set(after.ids) != set(ids):
         record.skip("paging", "the list changed meanwhile")
-    else:
-        found.report(session, LAYER)
+        return False
+    found.report(session, LAYER)
+    return not found.found and not any(one.subject.startswith("paging") for one in session.findings)
+
+
+async def _without_limit(record: Record, found: RelationList, ids: Sequence[str]) -> None:
+    listing = await record.pages(None, most=3, title="the list without a limit")
+    if listing is None:
+        return
+    got = listing.ids
+    if got != list(ids if listing.is_whole else ids[: len(got)]):
+        title = "the list without a limit is the list with one"
+        found.add("paging.complete", title, shown(ids), shown(got), listing.exchanges)
 
 
 async def _cross(record: Record, found: RelationList, ids: Sequence[str]) -> None:

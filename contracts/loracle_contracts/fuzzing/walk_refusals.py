@@ -17,6 +17,8 @@ from loracle_contracts.fuzzing.states import unknown_task
 from loracle_contracts.fuzzing.walk_record import CREATES, KINDS, LAYER, STATES, Record
 from loracle_contracts.fuzzing.walk_seen import Made
 
+_TOLD = ("a bad value", "no key", "a wrong media type")
+
 __all__ = ["ask_for_unknown", "ask_for_variants", "send_refused", "unknown_id"]
 
 
@@ -26,6 +28,8 @@ async def send_refused(record: Record, known: Baseline) -> None:
     probes = [
         Probe(LAYER, f"a create with {reason}", request, f"walk.refused.{_slug(reason)}")
         for reason, request in _refused(session, known)
+        # Layer `raw` has tried the others, if not beside tasks that could be lost.
+        if reason in _TOLD or "raw" not in session.options.layers
         if not session.oracle.expect(request).is_valid
     ]
     await send_without_effect(session, LAYER, probes)
