@@ -41,3 +41,5 @@ class FuzzOptions:
     """Seconds that may be spent on waiting as Retry-After asks."""
     max_findings: int | None = None
     """After so many findings the run ends (None: it goes on)."""
+    max_watch: float = 0.0
+    """Seconds over which the states of a task are watched; with 0 they are asked for without waiting."""
