@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import os
 import re
@@ -18,8 +17,6 @@ from loracle_mockserver.exit_codes import CouldNotRunError
 from loracle_mockserver.options import Numbers, option
 
 if TYPE_CHECKING:
-    import socket
-
     from loracle_mockserver.configuration import Configuration
 
 __all__ = ["serve"]
@@ -114,6 +111,7 @@ def serve(context: click.Context, /, **chosen: Any) -> None:
 def _serve(context: click.Context, chosen: dict[str, Any], opened: contextlib.ExitStack) -> None:
     from loracle_mockserver import server  # noqa: PLC0415
     from loracle_mockserver.banner import announce  # noqa: PLC0415
+    from loracle_mockserver.binding import bound  # noqa: PLC0415
     from loracle_mockserver.store import StoreError  # noqa: PLC0415
     from loracle_mockserver.tls import TlsError, check_tls, self_signed  # noqa: PLC0415
 
@@ -126,7 +124,7 @@ def _serve(context: click.Context, chosen: dict[str, Any], opened: contextlib.Ex
             configuration = replace(configuration, tls=opened.enter_context(self_signed(host)))
         elif chosen["tls_cert"]:
             configuration = replace(configuration, tls=check_tls(chosen["tls_cert"], chosen["tls_key"]))
-        listener = opened.enter_context(_bound(host, port))
+        listener = opened.enter_context(bound(host, port))
         say = functools.partial(announce, configuration, host, listener.getsockname()[1], chosen["api_keys"])
         if configuration.workers == 1:
             server.serve(configuration, listener, say)
@@ -243,20 +241,3 @@ def _check_store(configuration: Configuration) -> None:
     store.close()
     if not is_shared:
         raise click.UsageError(f"--workers needs a store that they share, which {configuration.store} is not")
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    from loracle_mockserver.server import bind  # noqa: PLC0415
-
-    try:
-        return bind(host, port)
-    except UnicodeError:
-        raise click.BadParameter(f"{host!r} is no host name", param_hint="--host") from None
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = f"port {port} of {host} is taken; choose another with --port, or --port 0 for a free one."
-        elif error.errno == errno.EACCES:
-            why = f"port {port} needs more rights than this user has; choose one above 1023."
-        else:
-            why = f"cannot listen on {host}, port {port}: {error.strerror or error}."
-        raise CouldNotRunError(why) from None
