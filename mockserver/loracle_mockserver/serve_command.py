@@ -18,6 +18,7 @@ from loracle_mockserver.options import Numbers, option
 
 if TYPE_CHECKING:
     from loracle_mockserver.configuration import Configuration
+    from loracle_mockserver.replay import Cassette
 
 __all__ = ["serve"]
 
@@ -80,6 +81,19 @@ _PATH = click.Path(path_type=Path)
 @option("--reload", is_flag=True, help="Watch the fault plan: a change of the file counts at once.")
 @option("--store", default="memory", metavar="URL", help="memory, sqlite:PATH or redis://HOST:PORT/DB.")
 @option("--max-tasks", type=click.IntRange(1), help="How many tasks are kept; the oldest go first.")
+@option(
+    "--replay",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.har",
+    help="Answer as in this cassette, which loracle proxy --record has written.",
+)
+@option("--replay-latency/--no-replay-latency", default=False, help="Take as long as the recorded server.")
+@option(
+    "--replay-fallback",
+    default="error",
+    type=click.Choice(["error", "mock"]),
+    help="What is not in the cassette: an error that names the nearest entry, or the mock's own answer.",
+)
 @option("--workers", default=1, type=click.IntRange(1, 64), help="Processes; several need a shared store.")
 @option("--tls-cert", type=_PATH, help="Speak TLS with this certificate (PEM).")
 @option("--tls-key", type=_PATH, help="The private key of --tls-cert (PEM).")
@@ -173,7 +187,28 @@ def _configuration(context: click.Context, chosen: dict[str, Any], *, is_public:
         origins=tuple(map(_origin, chosen["origins"])),
         access_log=chosen["access_log"],
         log_format=chosen["log_format"],
+        replay=_cassette(context, chosen),
+        replay_latency=chosen["replay_latency"],
+        replay_fallback=chosen["replay_fallback"],
     )
+
+
+def _cassette(context: click.Context, chosen: dict[str, Any]) -> Cassette | None:
+    """The cassette that is to be played, or None."""
+    if chosen["replay"] is None:
+        for name in ("replay_latency", "replay_fallback"):
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                option_name = name.replace("_", "-")
+                raise click.UsageError(f"--{option_name} is about a cassette; name it with --replay")
+        return None
+    if chosen["workers"] > 1:
+        raise click.UsageError("--replay plays one cassette in one process; leave --workers out")
+    from loracle_mockserver.replay import Cassette, CassetteUnreadableError  # noqa: PLC0415 - few ask for it
+
+    try:
+        return Cassette.load(chosen["replay"], lambda text: click.echo(f"loracle: {text}", err=True))
+    except CassetteUnreadableError as error:
+        raise CouldNotRunError(str(error)) from None
 
 
 def _check_secrets(api_keys: tuple[str, ...], admin_token: str | None) -> None:

@@ -7,7 +7,7 @@ import re
 from loracle_mockserver.journal import Entry
 from loracle_mockserver.redaction import redacted_headers
 
-__all__ = ["without_secrets"]
+__all__ = ["is_signature", "without_secrets"]
 
 # Parameters of signed URLs: S3 and what is like it, Google Cloud Storage, Azure, CloudFront.
 _SIGNED = (
@@ -16,6 +16,7 @@ _SIGNED = (
 )
 # In JSON & may be written as \u0026; what is hidden must not hide the quotation mark behind it.
 _PARAMETER = re.compile(rb"(?i)(?<![A-Za-z0-9-])(%b=)[^&\s\"'\\<>#\[][^&\s\"'\\<>#]*" % _SIGNED)
+_NAME = re.compile(rb"(?i)%b" % _SIGNED)
 _REPLACED = rb"\g<1>" + b"redacted"
 
 
@@ -36,3 +37,8 @@ def without_secrets(entry: Entry) -> Entry:
         ],
         reply_body=_PARAMETER.sub(_REPLACED, entry.reply_body),
     )
+
+
+def is_signature(name: str) -> bool:
+    """Whether a query parameter of this name is a secret of a signed URL."""
+    return _NAME.fullmatch(name.encode("utf-8", "replace")) is not None
