@@ -72,15 +72,19 @@ class Wire:
 
     def _until(self, end: bytes) -> bytes:
         while end not in self._left:
-            assert self._more()
+            self._expect_more()
         found, _, self._left = self._left.partition(end)
         return found
 
     def _exactly(self, size: int) -> bytes:
         while len(self._left) < size:
-            assert self._more()
+            self._expect_more()
         found, self._left = self._left[:size], self._left[size:]
         return found
+
+    def _expect_more(self) -> None:
+        if not self._more():
+            raise ConnectionError("the proxy ended the connection in mid-request")
 
     def _more(self) -> bool:
         piece = self.socket.recv(262_144)

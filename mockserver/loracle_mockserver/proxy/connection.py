@@ -41,7 +41,7 @@ class AnswerHead(NamedTuple):
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """One connection; at most one exchange is under way on it, and one coroutine waits for it.
+    """One connection; at most one exchange is under way on it.
 
     `timeout` is how many seconds the server may let pass without a sign of life.
     """
@@ -49,7 +49,7 @@ class UpstreamConnection(asyncio.Protocol):
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._parser = httptools.HttpResponseParser(self)
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
         self._is_write_paused = False
         self.is_closed = False
         self.idle_since = 0.0
@@ -116,17 +116,23 @@ class UpstreamConnection(asyncio.Protocol):
         """Closes at once; what is under way is dropped."""
         self._transport.abort()
 
-    async def _until(self, is_so: Callable[[], bool]) -> None:
-        """Waits until something is so, or the connection is over."""
+    async def settled(self) -> None:
+        """Waits, however long, until the answer begins or there will be none."""
+        await self._until(lambda: self.head is not None, is_patient=True)
+
+    async def _until(self, is_so: Callable[[], bool], *, is_patient: bool = False) -> None:
+        """Waits until something is so, or the connection is over; unless patient, at most `timeout` long."""
         loop = asyncio.get_running_loop()
         while not is_so() and not self.is_closed and self._error is None:
-            self._waiter = loop.create_future()
-            timer = loop.call_later(self._timeout, self._expire)
+            waiter = loop.create_future()
+            self._waiters.add(waiter)
+            timer = None if is_patient else loop.call_later(self._timeout, self._expire)
             try:
-                await self._waiter
+                await waiter
             finally:
-                timer.cancel()
-                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
+                self._waiters.discard(waiter)
         if self._error is not None:
             raise self._error
 
@@ -147,8 +153,9 @@ class UpstreamConnection(asyncio.Protocol):
         return UpstreamError("reset", f"The server ended the connection {when}.")
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     # --- what the transport tells
 

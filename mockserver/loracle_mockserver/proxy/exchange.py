@@ -50,6 +50,7 @@ class Exchange:
     judged_target: str
     origin: Origin
     is_upload: bool
+    task: asyncio.Task[Any] | None = field(default_factory=asyncio.current_task)
     received_at: float = field(default_factory=time.time)
     length: int = 0
     is_streamed: bool = False
@@ -126,13 +127,12 @@ class Exchange:
         self.watch()
 
     def watch(self) -> None:
-        """Has the current task cancelled when the client goes away, or the proxy is stopped, before its end.
+        """Has `task` cancelled when the client goes away, or the proxy is stopped, before the task's end.
 
-        The whole body must have been read; `end` then tells why.
+        Begins when the whole body was read; `end` then tells why.
         """
-        task = asyncio.current_task()
-        if task is not None and not self._has_more and self._watcher is None:
-            self._watcher = asyncio.get_running_loop().create_task(self._watch(task))
+        if self.task is not None and not self._has_more and self._watcher is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._watch(self.task))
 
     async def _watch(self, task: asyncio.Task[Any]) -> None:
         while True:

@@ -11,6 +11,7 @@ from loracle_mockserver.proxy.cassette_writer import CassetteWriter
 from loracle_mockserver.proxy.connection import UpstreamError
 from loracle_mockserver.proxy.exchange import Exchange
 from loracle_mockserver.proxy.judgement import AnswerVerdict
+from loracle_mockserver.proxy.secrets_in_urls import without_signatures
 from loracle_mockserver.proxy.tally import OperationTally, Tally
 from loracle_mockserver.redaction import Credentials
 
@@ -57,9 +58,14 @@ class Observer:
         if exchange.head is None:
             return
         status = exchange.head.status
-        new = self._counts(exchange).answer(status, verdict, exchange.seconds)
-        if verdict.text != "valid":
+        if verdict.text == "valid":
+            self._counts(exchange).answer(status, verdict, exchange.seconds)
+        else:
             say = _Line(exchange, request, self._tell)
+            # What a server makes up may hold the key, too.
+            verdict.unknown = [*map(say.clean, verdict.unknown)]
+            verdict.reason = None if verdict.reason is None else say.clean(verdict.reason)
+            new = self._counts(exchange).answer(status, verdict, exchange.seconds)
             for mismatch in verdict.mismatches:
                 rule = f" [{mismatch.rule}]" if mismatch.rule else ""
                 say(
@@ -90,4 +96,8 @@ class _Line:
         self._tell = tell
 
     def __call__(self, text: str) -> None:
-        self._tell(printable(self._credentials.clean_text(f"{self._place}: {text}")))
+        self._tell(printable(self.clean(f"{self._place}: {text}")))
+
+    def clean(self, text: str) -> str:
+        """The text without the key and without signatures."""
+        return without_signatures(self._credentials.clean_text(text))

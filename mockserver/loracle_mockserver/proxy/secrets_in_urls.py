@@ -7,15 +7,15 @@ import re
 from loracle_mockserver.journal import Entry
 from loracle_mockserver.redaction import redacted_headers
 
-__all__ = ["is_signature", "without_secrets"]
+__all__ = ["is_signature", "without_secrets", "without_signatures"]
 
 # Parameters of signed URLs: S3 and what is like it, Google Cloud Storage, Azure, CloudFront.
 _SIGNED = (
     rb"(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)"
     rb"|AWSAccessKeyId|GoogleAccessId|Signature|Key-Pair-Id|Policy|sig)"
 )
-# In JSON & may be written as \u0026; what is hidden must not hide the quotation mark behind it.
-_PARAMETER = re.compile(rb"(?i)(?<![A-Za-z0-9-])(%b=)[^&\s\"'\\<>#\[][^&\s\"'\\<>#]*" % _SIGNED)
+# In JSON & may be written as \u0026, in the query of another URL as %26; what is hidden must not hide the quotation mark behind it.
+_PARAMETER = re.compile(rb"(?i)(?:(?<![A-Za-z0-9-])|(?<=u0026)|(?<=%%26))(%b(?:=|%%3d))[^&\s\"'\\<>#\[][^&\s\"'\\<>#]*" % _SIGNED)
 _NAME = re.compile(rb"(?i)%b" % _SIGNED)
 _REPLACED = rb"\g<1>" + b"redacted"
 
@@ -37,6 +37,11 @@ def without_secrets(entry: Entry) -> Entry:
         ],
         reply_body=_PARAMETER.sub(_REPLACED, entry.reply_body),
     )
+
+
+def without_signatures(text: str) -> str:
+    """A text without the secrets of the signed URLs in it, one that is cut short included."""
+    return _PARAMETER.sub(_REPLACED, text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
 
 def is_signature(name: str) -> bool:

@@ -160,14 +160,27 @@ async def _exchanged(connection: UpstreamConnection, outgoing: Outgoing, origin:
             await connection.write(body)
         return await connection.answered()
     await connection.write(head)
-    is_chunked = outgoing.length is None
-    async for piece in body:
-        if connection.head is not None:
-            # It has answered before it has read all; nothing else can follow on this connection.
+    # A server may answer before it has got all, and a client may wait for that.
+    loop = asyncio.get_running_loop()
+    sending = loop.create_task(_send(connection, body, is_chunked=outgoing.length is None))
+    settling = loop.create_task(connection.settled())
+    try:
+        await asyncio.wait((sending, settling), return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            sending.result()
+        else:
+            # Nothing else can follow on this connection.
             connection.is_cut_short = True
-            return connection.head
+    finally:
+        for task in (sending, settling):
+            task.cancel()
+        await asyncio.gather(sending, settling, return_exceptions=True)
+    return await connection.answered()
+
+
+async def _send(connection: UpstreamConnection, body: AsyncIterator[bytes], *, is_chunked: bool) -> None:
+    async for piece in body:
         if piece:
             await connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
     if is_chunked:
         await connection.write(b"0\r\n\r\n")
-    return await connection.answered()
