@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from loracle_contracts.exchange import Answer, Request
 from loracle_contracts.oracle import Expectation
-from loracle_contracts.parse import parse
+from loracle_contracts.parse import parse, parse_any_depth
 from loracle_contracts.validation import validate
 from loracle_contracts.verdict import Profile
 
@@ -46,7 +46,10 @@ def is_accepted(answer: Answer) -> bool:
 
 def reason_of(answer: Answer) -> str | None:
     """The reason in an error's envelope, or None where the body is no envelope."""
-    value = parse(answer.body).value
+    try:
+        value = parse_any_depth(answer.body)
+    except ValueError:
+        value = parse(answer.body).value
     reason = value.get("reason") if isinstance(value, dict) else None
     return reason if isinstance(reason, str) else None
 
@@ -74,12 +77,13 @@ def mismatches(
 
 
 def _status(expectation: Expectation, answer: Answer) -> Iterator[Mismatch]:
-    got = f"{answer.status} {reason_of(answer) or 'without a reason'}"
+    if expectation.refusal is None and answer.status == 200:
+        return
+    reason = reason_of(answer)
+    got = f"{answer.status} {reason or 'without a reason'}"
     if expectation.refusal is None:
-        if answer.status == 200:
-            return
         tolerated = [refusal for refusal in expectation.tolerated if refusal.status == answer.status]
-        if not any(refusal.reason == reason_of(answer) for refusal in tolerated):
+        if not any(refusal.reason == reason for refusal in tolerated):
             check = "status" if is_accepted(answer) else "refused"
             yield Mismatch(check, "200", got)
         return
@@ -88,7 +92,7 @@ def _status(expectation: Expectation, answer: Answer) -> Iterator[Mismatch]:
     elif answer.status != expectation.refusal.status:
         if not any(str(refusal) == got for refusal in expectation.tolerated):
             yield Mismatch("status", str(expectation.refusal), got)
-    elif reason_of(answer) != expectation.refusal.reason:
+    elif reason != expectation.refusal.reason:
         yield Mismatch("reason", str(expectation.refusal), got)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -113,8 +113,11 @@ class Oracle:
         self.profile: Profile = profile
         self.keys = frozenset(keys)
 
-    def expect(self, request: Request) -> Expectation:
-        """What the contract allows as the answer to a request."""
+    def expect(self, request: Request, length: int | None = None) -> Expectation:
+        """What the contract allows as the answer to a request.
+
+        `length` is how many bytes the body has, where the request holds only a part of it.
+        """
         sent = unquote(request.path)
         is_doubled = self.profile == "lenient" and sent.startswith("//")
         path = "/" + sent.lstrip("/") if is_doubled else sent
@@ -123,7 +126,8 @@ class Oracle:
         operation = methods.get(request.method)
         if _head_size(request) > MAX_HEADERS:
             return _refused(operation, "HEADERS_TOO_LARGE")
-        if len(request.body) > (MAX_UPLOAD if sent.startswith(UPLOADS) else MAX_BODY):
+        length = len(request.body) if length is None else length
+        if length > (MAX_UPLOAD if sent.startswith(UPLOADS) else MAX_BODY):
             return _refused(operation, "REQUEST_TOO_LARGE")
         if not is_upload:
             refusal = self._refused_key(request, operation)
@@ -198,8 +202,15 @@ def _tolerated(operation: spec.Operation, value: Any) -> tuple[Refusal, ...]:
         reasons.append("TASK_NOT_FOUND")
     if operation.id == "putUpload":
         reasons += ["INVALID_IMAGE_FORMAT", "API_NOT_FOUND"]
-    documented = {reason: int(status) for status, known in operation.errors.items() for reason in known}
-    return tuple(Refusal(documented[reason], reason) for reason in reasons if reason in documented)
+    return _documented(operation.id, tuple(reasons))
+
+
+@lru_cache(maxsize=256)  # for each operation there are a few such lists
+def _documented(operation: str, reasons: tuple[str, ...]) -> tuple[Refusal, ...]:
+    """The refusals of these reasons, as far as the operation documents them."""
+    errors = spec.operations()[operation].errors
+    statuses = {reason: int(status) for status, known in errors.items() for reason in known}
+    return tuple(Refusal(statuses[reason], reason) for reason in reasons if reason in statuses)
 
 
 @cache

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from loracle_contracts.headers import authorization_rule, header_violation, redacted
 from loracle_contracts.verdict import Profile
 from loracle_mockserver.fault_rules import namespace_of
-from loracle_mockserver.message import Reply, error_reply
+from loracle_mockserver.message import Reply
+from loracle_mockserver.refusals import refused_header
 
 __all__ = ["Authentication", "Refusal", "strict_key_rule"]
 
@@ -48,7 +49,7 @@ class Authentication:
             rule = "header.authorization.key"
         reason = "MISSING_API_KEY" if rule.endswith("required") else "INVALID_API_KEY"
         violation = header_violation(rule, redacted(values), self._profile)
-        return Refusal(error_reply(reason, metadata={"violations": [violation.as_dict()]}), rule)
+        return Refusal(refused_header(reason, violation), rule)
 
 
 def strict_key_rule(sent: list[bytes]) -> tuple[str, ...]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from loracle_contracts.verdict import Profile
 from loracle_mockserver.behaviour import Behaviour
 from loracle_mockserver.faults import FaultPlan
 from loracle_mockserver.reload import Signature
 from loracle_mockserver.tls import TlsFiles
+
+if TYPE_CHECKING:
+    from loracle_mockserver.replay import Cassette
 
 __all__ = ["Configuration"]
 
@@ -23,7 +26,7 @@ class Configuration:
     `settings` are those of the worlds that were given explicitly; they win over those of the plan.
     `plan` is what the file `plan_file` held when it was `plan_read`, as far as it is watched (None: it is
     not). `origins` are those that browsers may call from, `is_public` says that other machines can reach
-    the server.
+    the server. `replay` is the cassette that is played.
     """
 
     profile: Profile = "strict"
@@ -42,6 +45,9 @@ class Configuration:
     origins: tuple[str, ...] = ()
     access_log: bool = False
     log_format: str = "text"
+    replay: Cassette | None = None
+    replay_latency: bool = False
+    replay_fallback: Literal["error", "mock"] = "error"
 
     @property
     def behaviour(self) -> Behaviour:

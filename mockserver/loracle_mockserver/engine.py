@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 from loracle_contracts import spec
-from loracle_contracts.explain import excerpt
 from loracle_contracts.parse import MAX_BODY
 from loracle_contracts.validation import validate
 from loracle_contracts.verdict import Profile
@@ -39,6 +38,7 @@ from loracle_mockserver.message import Reply, Request, error_reply
 from loracle_mockserver.rate_limit import seconds_too_early
 from loracle_mockserver.reading import read
 from loracle_mockserver.redaction import REDACTED
+from loracle_mockserver.refusals import body_too_large, headers_too_large, no_route, wrong_method
 from loracle_mockserver.store import MemoryStore, Store, StoreError
 from loracle_mockserver.world import SETTINGS, Settings, World
 
@@ -47,7 +47,6 @@ __all__ = ["MAX_HEADERS", "MAX_UPLOAD", "UPLOADS", "Engine", "store_failure"]
 MAX_HEADERS = 32 * 1024
 MAX_UPLOAD = 30 * 1024 * 1024
 UPLOADS = "/_uploads/"
-_CLOSE = ((b"connection", b"close"),)
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "DELETE")
 _MAX_WORLDS = 1_000
 _NOBODY = ""
@@ -141,8 +140,7 @@ class Engine:
     def admit(self, request: Request) -> int | Reply:
         """How many bytes of body to read (0: none at all), or the answer to a request that is too large."""
         if request.head_size > MAX_HEADERS:
-            reply = error_reply("HEADERS_TOO_LARGE", headers=_CLOSE)
-            return self._refused(request, self._owner(request), reply)
+            return self._refused(request, self._owner(request), headers_too_large())
         limit = MAX_UPLOAD if request.path.startswith(UPLOADS) else MAX_BODY
         if request.announced_length > limit:
             return self.refuse_body(request)
@@ -151,9 +149,7 @@ class Engine:
     def refuse_body(self, request: Request) -> Reply:
         """The answer to a body over the limit, of which not all was read."""
         limit = MAX_UPLOAD if request.path.startswith(UPLOADS) else MAX_BODY
-        message = f"The body is larger than {limit // 2**20} MiB."
-        reply = error_reply("REQUEST_TOO_LARGE", message, headers=_CLOSE)
-        return self._refused(request, self._owner(request), reply)
+        return self._refused(request, self._owner(request), body_too_large(limit))
 
     def _owner(self, request: Request) -> str | None:
         """The namespace of a request that is refused before its key is judged, as far as it is known."""
@@ -186,12 +182,10 @@ class Engine:
                 return self._refuse_key(request, found, methods.get(request.method))
             namespace = found
         if not methods:
-            message = f"No route {excerpt(path)}; a trailing slash or a doubled one makes another route."
-            return self._refused(request, namespace, error_reply("API_NOT_FOUND", message))
+            return self._refused(request, namespace, no_route(path))
         operation = methods.get(request.method)
         if operation is None:
-            allow = ((b"allow", ", ".join(methods).encode()),)
-            return self._refused(request, namespace, error_reply("METHOD_NOT_ALLOWED", headers=allow))
+            return self._refused(request, namespace, wrong_method(methods))
         world = self.world(namespace)
         call = Call(request, headers, operation, world, world.now(received))
         if self.profile != "strict" and operation.authenticated:

@@ -117,7 +117,7 @@ def _har_response(shown: Entry) -> dict[str, Any]:
         content["encoding"] = encoding
     return {
         "status": shown.status,
-        "statusText": HTTPStatus(shown.status).phrase,
+        "statusText": _phrase(shown.status),
         "httpVersion": "HTTP/1.1",
         "cookies": [],
         "headers": _har_headers(shown.reply_headers),
@@ -126,6 +126,13 @@ def _har_response(shown: Entry) -> dict[str, Any]:
         "headersSize": -1,
         "bodySize": len(body),
     }
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # one that a server has made up
+        return ""
 
 
 def _har_headers(headers: _Headers) -> list[dict[str, str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from loracle_contracts import spec
 from loracle_contracts.explain import excerpt
 from loracle_contracts.headers import content_encoding_rule, content_type_rule, header_violation
@@ -11,12 +9,11 @@ from loracle_contracts.parse import is_shallow, parse_any_depth
 from loracle_contracts.validation import judge, validate
 from loracle_contracts.verdict import Profile, Violation
 from loracle_mockserver.call import Call
-from loracle_mockserver.message import Reply, error_reply
+from loracle_mockserver.message import Reply
+from loracle_mockserver.refusals import breaks_rules, refused_header
 
 __all__ = ["read"]
 
-_LISTED_VIOLATIONS = 100
-_LISTED_CHARACTERS = 64 * 1024
 _PLAIN = [b"application/json"]
 
 
@@ -82,7 +79,7 @@ def _refuse_media_type(call: Call, profile: Profile) -> Reply | None:
         return None
     call.rules = (rule,)
     violation = header_violation(rule, excerpt(got) or "nothing", profile)
-    return error_reply("UNSUPPORTED_MEDIA_TYPE", metadata={"violations": [violation.as_dict()]})
+    return refused_header("UNSUPPORTED_MEDIA_TYPE", violation)
 
 
 def _rules(violations: tuple[Violation, ...]) -> tuple[str, ...]:
@@ -92,21 +89,4 @@ def _rules(violations: tuple[Violation, ...]) -> tuple[str, ...]:
 
 def _refuse(call: Call, violations: tuple[Violation, ...]) -> Reply:
     call.rules = _rules(violations)
-    first = violations[0]
-    rules = "1 rule" if len(violations) == 1 else f"{len(violations)} rules"
-    message = (
-        f"The request breaks {rules} of the contract. First, {excerpt(first.pointer) or 'the ' + first.in_}: "
-        f"expected {first.expected}, got {first.got}. {first.advice}"
-    )
-    listed: list[dict[str, Any]] = []
-    room = _LISTED_CHARACTERS
-    for violation in violations[:_LISTED_VIOLATIONS]:
-        # A member's name may be half a megabyte, and each violation below it repeats the name.
-        room -= len(violation.pointer)
-        if listed and room < 0:
-            break
-        listed.append(violation.as_dict())
-    metadata: dict[str, Any] = {"violations": listed}
-    if len(violations) > len(listed):
-        metadata["violations_total"] = len(violations)
-    return error_reply("INVALID_REQUEST_BODY", message, metadata)
+    return breaks_rules(violations)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import os
 import re
@@ -18,9 +17,8 @@ from loracle_mockserver.exit_codes import CouldNotRunError
 from loracle_mockserver.options import Numbers, option
 
 if TYPE_CHECKING:
-    import socket
-
     from loracle_mockserver.configuration import Configuration
+    from loracle_mockserver.replay import Cassette
 
 __all__ = ["serve"]
 
@@ -83,6 +81,19 @@ _PATH = click.Path(path_type=Path)
 @option("--reload", is_flag=True, help="Watch the fault plan: a change of the file counts at once.")
 @option("--store", default="memory", metavar="URL", help="memory, sqlite:PATH or redis://HOST:PORT/DB.")
 @option("--max-tasks", type=click.IntRange(1), help="How many tasks are kept; the oldest go first.")
+@option(
+    "--replay",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.har",
+    help="Answer as in this cassette, which loracle proxy --record has written.",
+)
+@option("--replay-latency/--no-replay-latency", default=False, help="Take as long as the recorded server.")
+@option(
+    "--replay-fallback",
+    default="error",
+    type=click.Choice(["error", "mock"]),
+    help="What is not in the cassette: an error that names the nearest entry, or the mock's own answer.",
+)
 @option("--workers", default=1, type=click.IntRange(1, 64), help="Processes; several need a shared store.")
 @option("--tls-cert", type=_PATH, help="Speak TLS with this certificate (PEM).")
 @option("--tls-key", type=_PATH, help="The private key of --tls-cert (PEM).")
@@ -114,6 +125,7 @@ def serve(context: click.Context, /, **chosen: Any) -> None:
 def _serve(context: click.Context, chosen: dict[str, Any], opened: contextlib.ExitStack) -> None:
     from loracle_mockserver import server  # noqa: PLC0415
     from loracle_mockserver.banner import announce  # noqa: PLC0415
+    from loracle_mockserver.binding import bound  # noqa: PLC0415
     from loracle_mockserver.store import StoreError  # noqa: PLC0415
     from loracle_mockserver.tls import TlsError, check_tls, self_signed  # noqa: PLC0415
 
@@ -126,7 +138,7 @@ def _serve(context: click.Context, chosen: dict[str, Any], opened: contextlib.Ex
             configuration = replace(configuration, tls=opened.enter_context(self_signed(host)))
         elif chosen["tls_cert"]:
             configuration = replace(configuration, tls=check_tls(chosen["tls_cert"], chosen["tls_key"]))
-        listener = opened.enter_context(_bound(host, port))
+        listener = opened.enter_context(bound(host, port))
         say = functools.partial(announce, configuration, host, listener.getsockname()[1], chosen["api_keys"])
         if configuration.workers == 1:
             server.serve(configuration, listener, say)
@@ -175,7 +187,28 @@ def _configuration(context: click.Context, chosen: dict[str, Any], *, is_public:
         origins=tuple(map(_origin, chosen["origins"])),
         access_log=chosen["access_log"],
         log_format=chosen["log_format"],
+        replay=_cassette(context, chosen),
+        replay_latency=chosen["replay_latency"],
+        replay_fallback=chosen["replay_fallback"],
     )
+
+
+def _cassette(context: click.Context, chosen: dict[str, Any]) -> Cassette | None:
+    """The cassette that is to be played, or None."""
+    if chosen["replay"] is None:
+        for name in ("replay_latency", "replay_fallback"):
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                option_name = name.replace("_", "-")
+                raise click.UsageError(f"--{option_name} is about a cassette; name it with --replay")
+        return None
+    if chosen["workers"] > 1:
+        raise click.UsageError("--replay plays one cassette in one process; leave --workers out")
+    from loracle_mockserver.replay import Cassette, CassetteUnreadableError  # noqa: PLC0415 - few ask for it
+
+    try:
+        return Cassette.load(chosen["replay"], lambda text: click.echo(f"loracle: {text}", err=True))
+    except CassetteUnreadableError as error:
+        raise CouldNotRunError(str(error)) from None
 
 
 def _check_secrets(api_keys: tuple[str, ...], admin_token: str | None) -> None:
@@ -243,20 +276,3 @@ def _check_store(configuration: Configuration) -> None:
     store.close()
     if not is_shared:
         raise click.UsageError(f"--workers needs a store that they share, which {configuration.store} is not")
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    from loracle_mockserver.server import bind  # noqa: PLC0415
-
-    try:
-        return bind(host, port)
-    except UnicodeError:
-        raise click.BadParameter(f"{host!r} is no host name", param_hint="--host") from None
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = f"port {port} of {host} is taken; choose another with --port, or --port 0 for a free one."
-        elif error.errno == errno.EACCES:
-            why = f"port {port} needs more rights than this user has; choose one above 1023."
-        else:
-            why = f"cannot listen on {host}, port {port}: {error.strerror or error}."
-        raise CouldNotRunError(why) from None

@@ -16,7 +16,7 @@ from loracle_mockserver.engine import Engine
 from loracle_mockserver.faults import FaultPlan
 from loracle_mockserver.logs import AccessLog
 from loracle_mockserver.reload import PlanWatch
-from loracle_mockserver.store import open_store
+from loracle_mockserver.store import Store, open_store
 
 __all__ = ["Service"]
 
@@ -30,14 +30,7 @@ class Service:
     def __init__(self, configuration: Configuration) -> None:
         self._store = open_store(configuration.store, configuration.max_tasks, seed=configuration.seed)
         try:
-            self._engine = Engine(
-                profile=configuration.profile,
-                seed=configuration.seed,
-                keys=configuration.api_keys,
-                plan=configuration.without_overridden(configuration.plan),
-                behaviour=configuration.behaviour,
-                store=self._store,
-            )
+            self._engine = _engine(configuration, self._store)
         except BaseException:
             self._store.close()
             raise
@@ -92,6 +85,27 @@ class Service:
         if not self._is_closed:
             self._is_closed = True
             self._store.close()
+
+
+def _engine(configuration: Configuration, store: Store) -> Engine:
+    common: dict[str, Any] = {
+        "profile": configuration.profile,
+        "seed": configuration.seed,
+        "keys": configuration.api_keys,
+        "plan": configuration.without_overridden(configuration.plan),
+        "behaviour": configuration.behaviour,
+        "store": store,
+    }
+    if configuration.replay is None:
+        return Engine(**common)
+    from loracle_mockserver.replay import ReplayingEngine  # noqa: PLC0415 - few ask for it
+
+    return ReplayingEngine(
+        **common,
+        cassette=configuration.replay,
+        fallback=configuration.replay_fallback,
+        with_latency=configuration.replay_latency,
+    )
 
 
 def _with_cors(app: Any, origins: tuple[str, ...]) -> Any:
