@@ -17,6 +17,7 @@ _COMMANDS = {
     "validate": "validate_command",
     "spec": "spec_command",
     "judge": "judge_command",
+    "fuzz": "fuzz_command",
 }
 
 
