@@ -83,6 +83,4 @@ def _finding(finding: Mapping[str, Any], style: _Style) -> Iterator[str]:
 
 
 def _command(exchange: Mapping[str, Any]) -> str:
-    """The curl line as it is, so that it can be copied, as long as nothing in it does harm to a terminal."""
-    line: str = exchange["curl"]
-    return line if line.isprintable() else printable(line)
+    return printable(exchange["curl"])
