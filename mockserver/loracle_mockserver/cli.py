@@ -18,6 +18,7 @@ _COMMANDS = {
     "spec": "spec_command",
     "judge": "judge_command",
     "proxy": "proxy_command",
+    "fuzz": "fuzz_command",
 }
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "PIPE_CLOSED",
     "TERMINATED",
     "CouldNotRunError",
+    "close_quietly",
     "end",
 ]
 
@@ -44,3 +45,10 @@ def end(context: click.Context, code: int) -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     context.exit(code)
+
+
+def close_quietly() -> None:
+    """Has what is left to be written go nowhere, so that the interpreter's end does not complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

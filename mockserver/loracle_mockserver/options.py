@@ -9,13 +9,13 @@ import click
 
 from loracle_mockserver.exit_codes import CouldNotRunError
 
-__all__ = ["Numbers", "option", "table_settings"]
+__all__ = ["Numbers", "Words", "option", "table_settings"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 if TYPE_CHECKING:
-    _NumbersType = click.ParamType[tuple[Any, ...]]
+    _ListType = click.ParamType[tuple[Any, ...]]
 else:
-    _NumbersType = click.ParamType  # older versions of click have no type argument
+    _ListType = click.ParamType  # older versions of click have no type argument
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
@@ -25,7 +25,7 @@ def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
     return click.option(*names, envvar=envvar, **attributes)
 
 
-class Numbers(_NumbersType):
+class Numbers(_ListType):
     """Numbers with commas between them; in TOML a list of numbers will do as well."""
 
     name = "numbers"
@@ -40,6 +40,23 @@ class Numbers(_NumbersType):
             return tuple(float(number) for number in value.split(","))
         except ValueError:
             self.fail(f"{value!r} are no numbers with commas between them, such as 60,480,60", param, ctx)
+
+
+class Words(_ListType):
+    """Words with commas between them; in TOML a list of them will do as well."""
+
+    name = "words"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002 - click's signature
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> tuple[Any, ...]:
+        """The words of a text, without the blanks around them."""
+        if not isinstance(value, str):
+            return tuple(value)
+        return tuple(filter(None, (word.strip() for word in value.split(","))))
 
 
 def table_settings(path: str, commands: Iterable[click.Command]) -> dict[str, dict[str, Any]]:
@@ -75,7 +92,7 @@ def table_settings(path: str, commands: Iterable[click.Command]) -> dict[str, di
         concerned = {command: options[spelled] for command, options in known.items() if spelled in options}
         if not concerned:
             raise click.UsageError(f"{path}: [tool.loracle] has no setting {key!r}.{_hint(key, known)}")
-        choosing = {command: option for command, option in concerned.items() if _is_choice(option, value)}
+        choosing = {command: option for command, option in concerned.items() if _may_have(option, value)}
         for command, parameter in (choosing or concerned).items():
             _check(f"{path}: [tool.loracle] {key}", parameter, value)
             is_one_of_several = parameter.multiple and not isinstance(value, list)
@@ -93,7 +110,10 @@ def _options(command: click.Command) -> dict[str, click.Option]:
     }
 
 
-def _is_choice(parameter: click.Option, value: Any) -> bool:
+def _may_have(parameter: click.Option, value: Any) -> bool:
+    """Whether the option may have the value: another command's option of this name may know other ones."""
+    if isinstance(value, list) and not (parameter.multiple or isinstance(parameter.type, (Numbers, Words))):
+        return False
     return not isinstance(parameter.type, click.Choice) or value in parameter.type.choices
 
 
@@ -119,6 +139,10 @@ def _kinds(parameter: click.Option) -> tuple[tuple[type, ...], str]:
         return (bool,), "true or false"
     if isinstance(parameter.type, Numbers):
         return (list, str), "a list of numbers"
+    if isinstance(parameter.type, Words):
+        return (list, str), "a list of words"
+    if isinstance(parameter.type, type(click.FLOAT)):
+        return (float, int, str), "a number"
     if isinstance(parameter.type, type(click.INT)):
         return (int, str), "a whole number"
     return (str,), "text"

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
-from loracle_mockserver.exit_codes import COULD_NOT_RUN, INTERRUPTED, PIPE_CLOSED, CouldNotRunError, end
+from loracle_mockserver.exit_codes import (
+    COULD_NOT_RUN,
+    INTERRUPTED,
+    PIPE_CLOSED,
+    CouldNotRunError,
+    close_quietly,
+    end,
+)
 from loracle_mockserver.options import option
 
 if TYPE_CHECKING:
@@ -86,10 +93,10 @@ def validate(context: click.Context, /, paths: tuple[str, ...], **chosen: Any) -
     except KeyboardInterrupt:  # before the first file, or behind the last one
         code = INTERRUPTED
     except BrokenPipeError:
-        _close_quietly()
+        close_quietly()
         code = PIPE_CLOSED
     except OSError as error:
-        _close_quietly()
+        close_quietly()
         raise CouldNotRunError(f"the report cannot be written: {error.strerror or error}") from None
     end(context, code)
 
@@ -213,10 +220,3 @@ def _tell(sentence: str, bar: Progress | None) -> None:
     if bar is not None:
         bar.erase()
     click.echo(f"loracle: {sentence}", err=True)
-
-
-def _close_quietly() -> None:
-    """Has what is left to be written go nowhere, so that the interpreter's end does not complain."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

@@ -46,10 +46,13 @@ def _lines(document: Mapping[str, Any], saved_as: str | None, style: _Style) -> 
     groups = not_checked(document)
     if groups:
         yield style("Not checked", _BOLD)
+        told: dict[tuple[str, str], list[str]] = {}
         for group in groups:
             # A single one is told as it is; of several the JSON report has all.
             what = group.first if group.times == 1 else f"{group.times} checks"
-            yield f"  {group.layer}: {what}: {style(group.why, _YELLOW)}"
+            told.setdefault((what, group.why), []).append(group.layer)
+        for (what, why), layers in told.items():
+            yield f"  {', '.join(layers)}: {what}: {style(why, _YELLOW)}"
         yield ""
     if document["findings"]:
         if saved_as is None:
@@ -80,6 +83,4 @@ def _finding(finding: Mapping[str, Any], style: _Style) -> Iterator[str]:
 
 
 def _command(exchange: Mapping[str, Any]) -> str:
-    """The curl line as it is, so that it can be copied, as long as nothing in it does harm to a terminal."""
-    line: str = exchange["curl"]
-    return line if line.isprintable() else printable(line)
+    return printable(exchange["curl"])
