@@ -31,6 +31,7 @@ __all__ = ["Session"]
 STAND_IN_KEY = "stand-in-key-of-the-fuzzer"
 _JSON_TYPE = ("Content-Type", "application/json")
 _LARGE = (413, 431)
+_REMEMBERED = 64 * 1024
 
 
 class Session:
@@ -48,6 +49,8 @@ class Session:
         self.not_checked: list[NotChecked] = []
         self.sent: Counter[str] = Counter()
         """Requests by layer."""
+        self.judged: list[tuple[Request, Expectation]] = []
+        """What was sent so far, but for large bodies, with what the contract says of it."""
         self.baseline: Baseline | None = None
         """What creates need; layers ask `baseline.baseline` for it, which finds it out."""
         self.trials: dict[str, Trials] = {}
@@ -107,6 +110,8 @@ class Session:
             self.skip(probe.layer, f"{probe.subject}: {probe.title}", why_not)
             return None
         self.sent[probe.layer] += 1
+        if len(probe.request.body) <= _REMEMBERED:
+            self.judged.append((probe.request, expectation))
         ticket = self.budget.open(expectation)
         try:
             outcome = await self.client.send(probe.request, url)
