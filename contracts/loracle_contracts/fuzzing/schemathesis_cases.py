@@ -60,7 +60,7 @@ def _drawn(strategy: Any, seed: int, examples: int) -> list[Any]:
         phases=[Phase.generate],
         database=None,
         deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     @given(strategy)
     def collect(case: Any) -> None:
