@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import operator
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -174,9 +175,7 @@ def error(status: int, reason: str, **more: Any) -> bytes:
 
 
 DEFECTS = {
-    "wrong type": Defect(
-        answer_with(b'{"task_id":1}'), "body", [broken("body", "created_task.task_id.type")], {}
-    ),
+    "wrong type": Defect(answer_with(b'{"task_id":1}'), "body", [broken("body", "task_id.type")], {}),
     "201": Defect(answer_with(TASK, 201), "status", [broken("status")], {}),
     "no content type": Defect(answer_with(TASK, 200, b"X: y"), "content-type", [broken("content-type")], {}),
     "HTML": Defect(
@@ -219,8 +218,8 @@ def test_a_broken_answer_is_found(name: str, mode: str) -> None:
         ended = proxy.stop()
     assert ended.code == 1
     counts = ended.operation("createSubjectTraining")
-    got = sorted(counts["server"], key=lambda one: one["check"])
-    assert [one["check"] for one in got] == sorted(one["check"] for one in defect.server)
+    by_check = operator.itemgetter("check")
+    assert sorted(counts["server"], key=by_check) == sorted(defect.server, key=by_check)
     for what, found in defect.drift.items():
         assert counts[what] == found
     assert f"{KEY}" not in ended.said + ended.report
