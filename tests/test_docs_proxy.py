@@ -9,9 +9,9 @@ from typing import get_args
 
 import pytest
 from live import ask, exchange, raw_request, run_command, running_mock
+from proxied_calls import AUTHORIZATION, CREATE, JSON, SUBJECT, TASK, answer_with
 from raw_upstream import answering, raw_upstream
 from running_proxy import running_proxy
-from test_proxy_judgement import AUTHORIZATION, CREATE, JSON, SUBJECT, TASK, answer_with
 
 from loracle_mockserver.message import JSON_TYPE
 from loracle_mockserver.proxy.connection import UpstreamError

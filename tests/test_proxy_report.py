@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from live import exchange, raw_request
+from proxied_calls import AUTHORIZATION, CREATE, JSON, KEY, SUBJECT, TASK, answer_with, error
 from raw_upstream import answering, raw_upstream
 from running_proxy import running_proxy
-from test_proxy_judgement import AUTHORIZATION, CREATE, JSON, KEY, SUBJECT, TASK, answer_with, error
 
 import loracle_mockserver.proxy
 from loracle_contracts import spec
