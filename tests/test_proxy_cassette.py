@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live import RunningMock, exchange, parse_answer, raw_request, run_command
+from proxied_calls import answer_with
 from raw_upstream import OK, answering, raw_upstream
 from running_proxy import running_proxy
 from test_exports import check_archive
-from test_proxy_judgement import answer_with
 
 from loracle_contracts import spec
 from loracle_mockserver.journal import Entry

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import operator
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import pytest
 from live import RunningMock, exchange, parse_answer, raw_request
+from proxied_calls import AUTHORIZATION, CREATE, JSON, KEY, SUBJECT, TASK, answer_with, create, error
 from raw_upstream import answering, raw_upstream
 from running_proxy import RunningProxy, running_proxy
 
 from loracle_contracts import spec, validate
-
-KEY = "sk-very-secret-key-0123456789"
-AUTHORIZATION = ("Authorization", f"Bearer {KEY}")
-JSON = ("Content-Type", "application/json")
-CREATE = spec.example("valid/createSubjectTraining/request/seed-page.json")
-TASK = b'{"task_id":"b299b567-531a-4745-b600-eca9591aae24"}'
-SUBJECT = "/v3/training/subject"
-
-
-def answer_with(body: bytes, status: int = 200, *headers: bytes) -> bytes:
-    lines = [b"HTTP/1.1 %d X" % status, *(headers or (b"Content-Type: application/json",))]
-    return b"\r\n".join([*lines, b"Content-Length: %d" % len(body), b"", b""]) + body
-
-
-def create(body: bytes = CREATE, *headers: tuple[str, str]) -> bytes:
-    return raw_request("POST", SUBJECT, *(headers or (AUTHORIZATION, JSON)), body=body)
-
 
 # --- requests, as the mock judges them
 
@@ -168,15 +152,8 @@ def broken(check: str, rule: str | None = None) -> dict[str, Any]:
     return {"check": check, "rule": rule, "count": 1}
 
 
-def error(status: int, reason: str, **more: Any) -> bytes:
-    envelope = {"code": status, "reason": reason, "message": "m", "metadata": {}, **more}
-    return answer_with(orjson.dumps(envelope), status)
-
-
 DEFECTS = {
-    "wrong type": Defect(
-        answer_with(b'{"task_id":1}'), "body", [broken("body", "created_task.task_id.type")], {}
-    ),
+    "wrong type": Defect(answer_with(b'{"task_id":1}'), "body", [broken("body", "task_id.type")], {}),
     "201": Defect(answer_with(TASK, 201), "status", [broken("status")], {}),
     "no content type": Defect(answer_with(TASK, 200, b"X: y"), "content-type", [broken("content-type")], {}),
     "HTML": Defect(
@@ -219,8 +196,8 @@ def test_a_broken_answer_is_found(name: str, mode: str) -> None:
         ended = proxy.stop()
     assert ended.code == 1
     counts = ended.operation("createSubjectTraining")
-    got = sorted(counts["server"], key=lambda one: one["check"])
-    assert [one["check"] for one in got] == sorted(one["check"] for one in defect.server)
+    by_check = operator.itemgetter("check")
+    assert sorted(counts["server"], key=by_check) == sorted(defect.server, key=by_check)
     for what, found in defect.drift.items():
         assert counts[what] == found
     assert f"{KEY}" not in ended.said + ended.report
@@ -277,44 +254,3 @@ def test_only_codings_that_can_be_read_are_asked_for_where_answers_must_be_read(
             upstream.behave = answering(answer_with(TASK))
             exchange(proxy.port, raw)
             assert upstream.next().values(b"accept-encoding") == [expected]
-
-
-def test_uploads_lead_through_the_proxy_where_asked_for() -> None:
-    with raw_upstream() as storage, raw_upstream() as upstream:
-        host = f"127.0.0.1:{storage.port}"
-        path = "/bucket/prod/a%20b.jpeg?X-Amz-Signature=abc&x=1%2F2"
-        target = {
-            "assets_id": 1,
-            "upload_url": f"http://{host}{path}",
-            "method": "PUT",
-            "headers": {"Host": {"values": [host]}},
-        }
-        upstream.behave = answering(answer_with(orjson.dumps(target)))
-        storage.behave = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        raw = raw_request(
-            "POST", "/v3/assets/training_dataset", AUTHORIZATION, JSON, body=b'{"file_extension":"jpeg"}'
-        )
-        with running_proxy(upstream.url) as proxy:
-            assert parse_answer(exchange(proxy.port, raw)).json == target, "by default it is left as it is"
-        with running_proxy(upstream.url, "--upload-host", f"http://{host}", "--format", "json") as proxy:
-            answer = parse_answer(exchange(proxy.port, raw))
-            url = answer.json.pop("upload_url")
-            assert url == f"http://mock.test/_loracle/uploads{path}"
-            sent = raw_request("PUT", url.removeprefix("http://mock.test"), body=b"\xff\xd8 image")
-            uploaded = parse_answer(exchange(proxy.port, sent))
-            arrived = storage.next()
-            ended = proxy.stop()
-    assert uploaded.header("x-loracle-verdict") == "request=valid; answer=valid; from=server"
-    assert arrived.line == f"PUT {path} HTTP/1.1".encode()
-    assert arrived.values(b"host") == [host.encode()]
-    assert arrived.body == b"\xff\xd8 image"
-    assert ended.code == 0
-    assert ended.operation("putUpload")["statuses"] == {"200": 1}
-
-
-def test_the_upstream_of_a_gateway_has_a_path() -> None:
-    with raw_upstream() as upstream, running_proxy(f"{upstream.url}/gateway/") as proxy:
-        upstream.behave = answering(answer_with(TASK))
-        answer = parse_answer(exchange(proxy.port, create()))
-        assert upstream.next().line == f"POST /gateway{SUBJECT} HTTP/1.1".encode()
-    assert answer.header("x-loracle-verdict") == "request=valid; answer=valid; from=server"

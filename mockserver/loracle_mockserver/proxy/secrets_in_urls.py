@@ -14,8 +14,11 @@ _SIGNED = (
     rb"(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)"
     rb"|AWSAccessKeyId|GoogleAccessId|Signature|Key-Pair-Id|Policy|sig)"
 )
-# In JSON & may be written as \u0026, in the query of another URL as %26; what is hidden must not hide the quotation mark behind it.
-_PARAMETER = re.compile(rb"(?i)(?:(?<![A-Za-z0-9-])|(?<=u0026)|(?<=%%26))(%b(?:=|%%3d))[^&\s\"'\\<>#\[][^&\s\"'\\<>#]*" % _SIGNED)
+# In JSON & may be written as \u0026, in the query of another URL as %26; what is hidden must not hide the
+# quotation mark behind it.
+_START = rb"(?:(?<![A-Za-z0-9-])|(?<=u0026)|(?<=%26))"
+_VALUE = rb"(?!\[redacted\])[^&\s\"'\\<>#]+"
+_PARAMETER = re.compile(b"(?i)" + _START + b"(" + _SIGNED + b"(?:=|%3d))" + _VALUE)
 _NAME = re.compile(rb"(?i)%b" % _SIGNED)
 _REPLACED = rb"\g<1>" + b"redacted"
 
