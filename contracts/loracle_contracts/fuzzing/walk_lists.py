@@ -54,9 +54,12 @@ def _judge_presence(record: Record) -> None:
     for task in record.made:
         absent, denied = unlisted.get(task.id), record.lost.get(task.id)
         what = f"the {task.kind} task {task.name[:60]!r}"
-        if absent is not None and denied is not None:
-            got = f"{task.id} is not in the list, and its state is 404"
-            subject, title, seen = "walk.create.lost", "a task that was made is there", [denied]
+        # Of a server that loses tasks whole, those whose state was not asked for are lost in the same way.
+        is_gone = denied is not None or (record.lost and not any(record.states(task.id)))
+        if absent is not None and is_gone:
+            got = f"{task.id} is not in the list" + (", and its state is 404" if denied is not None else "")
+            seen = absent.exchanges if denied is None else [*absent.exchanges, denied]
+            subject, title = "walk.create.lost", "a task that was made is there"
         elif absent is not None:
             was_there = any(True for _ in record.states(task.id, is_listed=True))
             got = f"{task.id} is not {'always ' if was_there else ''}in the list"
@@ -136,7 +139,7 @@ def _judge_order(record: Record) -> None:
             return
         if listing.holds_newest:
             latest, seen = {one: place for place, one in enumerate(ids)}, listing
-    ids = Counter(task.id for task in record.made)
+    counts = Counter(task.id for task in record.made)
     for listing in record.listings:
         times = [entry.created_at for entry in listing.entries if entry.created_at is not None]
         if any(later > earlier + 1 for earlier, later in pairwise(times)):
@@ -144,7 +147,7 @@ def _judge_order(record: Record) -> None:
             record.tell("list.order", title, "newest first", got, *listing.exchanges)
             return
         places_of = {one: place for place, one in enumerate(listing.ids)}
-        shown_tasks = [task for task in record.made if task.id in places_of and ids[task.id] == 1]
+        shown_tasks = [task for task in record.made if task.id in places_of and counts[task.id] == 1]
         for older, newer in combinations(shown_tasks, 2):
             if older.answered < newer.sent and places_of[newer.id] > places_of[older.id]:
                 title, got = "the newest task comes first", f"{newer.id} behind {older.id}, which is older"

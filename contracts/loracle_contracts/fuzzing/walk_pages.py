@@ -20,7 +20,7 @@ _ALL = 300
 
 
 async def walk_pages(record: Record) -> bool:
-    """Reads the list with several limits between two readings of the whole; whether all pages fit together."""
+    """Reads the list with several limits between two readings of the whole; whether all fits together."""
     session = record.session
     listed = {task.id: task.kind for task in record.made if any(record.states(task.id, is_listed=True))}
     tasks = await check_list(session, LAYER, listed)
