@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from served_app import served
 
+from loracle_contracts import check_server
+from loracle_contracts.checks import ServerBrokeContractError
 from loracle_contracts.exchange import Answer
 from loracle_contracts.fuzzing import FuzzOptions, FuzzReport, NotChecked
 from loracle_contracts.fuzzing.probe import Failure
@@ -189,3 +191,9 @@ def test_no_format_of_a_whole_run_shows_a_key(form: str, tmp_path: Path) -> None
         for canary in CANARIES:
             assert canary not in text, text[max(0, text.find(canary) - 80) :][:200]
     assert "leak" in result.stdout
+
+
+def test_a_failed_check_in_a_test_shows_no_key() -> None:
+    with pytest.raises(ServerBrokeContractError) as caught:
+        check_server(_echo, api_key=KEY, layers=("examples",), max_requests=20)
+    assert not any(canary.lower() in str(caught.value).lower() for canary in CANARIES)
