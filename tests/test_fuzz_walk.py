@@ -1,7 +1,6 @@
 """The walk blames no right server, stays within its share, and finds each broken relation by its cause."""
 
 import asyncio
-import json
 from typing import Any
 
 import httpx

@@ -12,6 +12,7 @@ import httpx
 from loracle_contracts.fuzzing import LAYERS, Finding, FuzzOptions, FuzzReport, fuzz
 from loracle_contracts.fuzzing.in_process import AppError, ASGIApp, InProcess
 from loracle_contracts.fuzzing.listing import listing
+from loracle_contracts.fuzzing.report.document import secrets_of
 from loracle_contracts.hosts import is_loopback
 from loracle_contracts.verdict import Profile
 
@@ -147,4 +148,4 @@ def _text(report: FuzzReport, errors: Sequence[AppError]) -> str:
     for error in errors:
         times = f"{error.count} times, first at" if error.count > 1 else "at"
         lines += ["", f"The app raised this {times} {error.request}:", error.text.rstrip()]
-    return "\n".join(lines)
+    return secrets_of(report.options, report.signatures).clean_whole("\n".join(lines))

@@ -74,7 +74,8 @@ class Secrets:
         keys = [value for value, _ in self._named]
         spelled = [*keys, *(base64.b64encode(key.encode()).decode().rstrip("=") for key in keys)]
         self._credentials = Credentials(text.encode("utf-8", "surrogateescape") for text in spelled)
-        self._any_case = re.compile("|".join(map(re.escape, keys)), re.IGNORECASE) if keys else None
+        long = [key for key in keys if len(key) >= _SHORTEST]
+        self._any_case = re.compile("|".join(map(re.escape, long)), re.IGNORECASE) if long else None
         forms = {form for value in signed for form in (value, quote(value, safe=""), unquote(value))}
         self._signed = sorted((form for form in forms if len(form) >= _SHORTEST), key=len, reverse=True)
 
@@ -94,8 +95,6 @@ class Secrets:
         shown = self.named(value)
         if name.lower() != "authorization":
             return shown
-        if self._any_case is not None:
-            shown = self._any_case.sub(REDACTED, shown)
         return " ".join(REDACTED if self._is_encoded(word) else word for word in shown.split(" "))
 
     def clean(self, text: str) -> str:
@@ -110,6 +109,8 @@ class Secrets:
         for form in self._signed:
             text = text.replace(form, REDACTED)
         text = _PARAMETER.sub(rf"\g<1>{REDACTED}", text)
+        if self._any_case is not None:
+            text = self._any_case.sub(REDACTED, text)
         data = text.encode("utf-8", "surrogatepass")
         return self._credentials.clean(data, is_cut=is_cut).decode("utf-8", "surrogatepass")
 
@@ -122,7 +123,7 @@ class Secrets:
     def put_in(self, text: str) -> str:
         """The text with the keys where their names stand; the reverse of `named`."""
         for value, name in self._named:
-            text = re.sub(re.escape(name) + r"(?![A-Z_])", lambda _, value=value: value, text)  # type: ignore[misc]
+            text = text.replace(name, value)
         return text
 
     def _is_encoded(self, word: str) -> bool:

@@ -111,7 +111,7 @@ def _plain(value: Any, secrets: Secrets) -> Any:
 
 def _finding(finding: Finding, options: FuzzOptions, secrets: Secrets) -> dict[str, Any]:
     exchanges = [_exchange(exchange, options, secrets) for exchange in finding.exchanges]
-    is_one = _is_one_request(finding) and REDACTED not in str(exchanges[0]["request"])
+    is_one = _is_one_request(finding) and _is_told_whole(finding.exchanges[0].probe.request, secrets)
     cause = "\0".join(finding.cause).encode("utf-8", "backslashreplace")
     source = finding.source
     return {
@@ -140,6 +140,12 @@ def _is_one_request(finding: Finding) -> bool:
         return False
     (exchange,) = finding.exchanges
     return exchange.probe.demand is None and exchange.url is None
+
+
+def _is_told_whole(request: Request, secrets: Secrets) -> bool:
+    """Whether all that was sent can be sent again: keys by their names, and nothing redacted."""
+    told = secrets.named(request.target) + "".join(secrets.header(*header) for header in request.headers)
+    return REDACTED not in told and REDACTED.encode() not in _shown_body(request.body, secrets)
 
 
 def _starts_job(exchange: Exchange) -> bool:
