@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import Any
 
 import pytest
+from broken_servers import KNOWN, correct
 from detection import THERE, Clock, Run, broken_app, loracle, shares, third
-
-broken_servers = pytest.importorskip("broken_servers")
-KNOWN = broken_servers.KNOWN
-correct = importlib.import_module("broken_servers.correct")
 
 BAR = 0.98
 REQUESTS = 700

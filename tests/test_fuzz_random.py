@@ -17,7 +17,7 @@ from loracle_contracts import spec
 from loracle_contracts.exchange import Request
 from loracle_contracts.fuzzing import FuzzOptions, FuzzReport, fuzz
 from loracle_contracts.fuzzing.generated import generated
-from loracle_contracts.fuzzing.mutations import mutated, mutated_value
+from loracle_contracts.fuzzing.mutations import mutated, mutated_value, retyped
 from loracle_contracts.fuzzing.novelty import Picker, candidate
 from loracle_contracts.oracle import Oracle
 from loracle_mockserver.training_app import TrainingApp
@@ -121,6 +121,30 @@ def test_any_value_can_be_mutated(value: Any, random: Random) -> None:
     json.dumps(mutated_value(value, random))
     assert isinstance(mutated(before.encode(), random), bytes)
     assert json.dumps(value) == before, "the value itself stays"
+
+
+def test_every_place_gets_every_other_type() -> None:
+    value = {"a": [1, None], "b": "x"}
+    others = [json.dumps(one) for one in retyped(value)]
+    assert value == {"a": [1, None], "b": "x"}
+    assert len(others) == len(set(others))
+    assert {"null", '[{"a": [1, null], "b": "x"}]', "7", "1.5", "true"} <= set(others), "the whole"
+    assert {'{"a": [1.5, null], "b": "x"}', '{"a": ["1", null], "b": "x"}', '{"a": null, "b": "x"}'} <= set(
+        others
+    )
+    assert '{"a": [7, null], "b": "x"}' not in others
+
+
+def test_what_was_sent_before_is_not_new() -> None:
+    oracle = Oracle("strict")
+    head = (("Authorization", "Bearer k"), ("Content-Type", "application/json"))
+    first, second = (
+        candidate(request, oracle.expect(request))
+        for body in (b"[]", b"{}")
+        for request in [Request("POST", "/v3/training/subject", head, body)]
+    )
+    for before, expected in ((first, second), (second, first)):
+        assert Picker([first, second], [before]).next(may_start_job=False) == expected
 
 
 def test_every_candidate_is_given_once_and_none_that_costs_against_the_word() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-__all__ = ["mutated", "mutated_value"]
+__all__ = ["mutated", "mutated_value", "retyped"]
 
 _Place = tuple[Any, Any]
 _NAMES = ("", "__proto__", "constructor", "id", "task_id", "status", "extra", "x")
@@ -43,6 +43,18 @@ def mutated_value(value: Any, random: Random) -> Any:
         if change(holder, key, places, random):
             return root[0]
     return root[0]
+
+
+def retyped(value: Any) -> Iterator[Any]:
+    """For each place in a JSON value and each JSON type that it has not: a copy with that type there."""
+    root = [copy.deepcopy(value)]
+    for holder, key in list(_places(root)):
+        kept = holder[key]
+        for other in (None, True, 7, 1.5, str(kept), [kept], {"value": kept}):
+            if type(other) is not type(kept):
+                holder[key] = other
+                yield copy.deepcopy(root[0])
+        holder[key] = kept
 
 
 def _places(node: Any) -> Iterator[_Place]:

@@ -14,6 +14,8 @@ from loracle_contracts.query import parse_query
 
 __all__ = ["Candidate", "Picker", "candidate"]
 
+# The JSON type of a value, by how a violation quotes it.
+_KINDS_OF_GOT = {'"': "text", "[": "array", "{": "object", "n": "null", "t": "boolean", "f": "boolean"}
 _INDEX = re.compile(r"/\d+(?=/|$)")
 
 
@@ -41,11 +43,8 @@ def candidate(request: Request, expectation: Expectation) -> Candidate:
     if expectation.violations:
         for violation in expectation.violations:
             place = _INDEX.sub("/*", violation.pointer)
-            features |= {
-                (violation.rule,),
-                (name, violation.rule, place),
-                (violation.rule, _class(violation.got)),
-            }
+            kind = _KINDS_OF_GOT.get(violation.got[:1], "number")
+            features |= {(name, violation.rule, place), (name, place, violation.rule, kind)}
     elif expectation.operation and expectation.operation.request:
         value = parse(request.body).value
         features |= {(name, *seen) for seen in _shape(value, "")}
@@ -58,8 +57,9 @@ def candidate(request: Request, expectation: Expectation) -> Candidate:
 class Picker:
     """Gives the candidates one by one, the one with the most that is new first; each at most once."""
 
-    def __init__(self, candidates: Iterable[Candidate]) -> None:
-        self._seen: set[Hashable] = set()
+    def __init__(self, candidates: Iterable[Candidate], before: Iterable[Candidate] = ()) -> None:
+        """`before` are requests that were sent already."""
+        self._seen: set[Hashable] = {feature for one in before for feature in one.features}
         # What a candidate is worth only ever falls, so that its last worth is a bound: heaps of these.
         self._jobs: list[tuple[float, int, Candidate]] = []
         self._others: list[tuple[float, int, Candidate]] = []

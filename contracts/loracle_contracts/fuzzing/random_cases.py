@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
-from importlib import import_module
 from random import Random
 
 from loracle_contracts import spec
 from loracle_contracts.exchange import Request
 from loracle_contracts.fuzzing.baseline import Baseline, baseline
 from loracle_contracts.fuzzing.generated import Generated, GenerationError, generated
-from loracle_contracts.fuzzing.mutations import mutated
+from loracle_contracts.fuzzing.mutations import mutated, retyped
 from loracle_contracts.fuzzing.novelty import Candidate, Picker, candidate
-from loracle_contracts.fuzzing.probe import Exchange, Probe
+from loracle_contracts.fuzzing.probe import Probe
 from loracle_contracts.fuzzing.session import Session
+from loracle_contracts.fuzzing.shrink import shrink
 from loracle_contracts.oracle import CREATES
 
 __all__ = ["candidates", "run"]
@@ -28,7 +29,8 @@ __all__ = ["candidates", "run"]
 LAYER = "random"
 MOST = 150
 _EXAMPLES = 10
-_MUTATIONS = 8  # of each valid body
+_MUTATIONS = 6  # of each valid body
+_NAME = re.compile(rb'"(\w+)":')
 _MAX_BODY = 64 * 1024
 # What says how a message is framed or where it goes is not the contract's business.
 _OURS = {
@@ -54,7 +56,8 @@ async def run(session: Session) -> None:
         session.skip(LAYER, "generated requests", str(error))
         return
     known = await baseline(session)
-    picker = Picker(candidates(session, cases, known))
+    before = (candidate(request, expectation) for request, expectation in session.judged)
+    picker = Picker(candidates(session, cases, known), before)
     refused: Counter[str] = Counter()
     sent = 0
     while sent < MOST and session.client.sent < session.options.max_requests:
@@ -66,24 +69,16 @@ async def run(session: Session) -> None:
         if why_not is not None:
             refused[why_not] += 1
             continue
-        before = len(session.findings)
+        count = len(session.findings)
         exchange = await session.send(probe)
         sent += 1
-        if exchange is not None and len(session.findings) > before:
-            await _shrink(session, exchange)
-    for why_not, count in refused.items():
-        session.skip(LAYER, f"{count} generated requests", why_not)
+        if exchange is not None and len(session.findings) > count:
+            await shrink(session, exchange)
+    for why_not, times in refused.items():
+        session.skip(LAYER, f"{times} generated requests", why_not)
     why = known.problem or ("" if session.budget.left else "the budget of trainings is spent")
     if picker.jobs_left and why:
         session.skip(LAYER, f"{picker.jobs_left} generated valid trainings", why)
-
-
-async def _shrink(session: Session, exchange: Exchange) -> None:
-    try:
-        module = import_module("loracle_contracts.fuzzing.shrink")
-    except ImportError:
-        return
-    await module.shrink(session, exchange)
 
 
 def candidates(session: Session, cases: tuple[Generated, ...], known: Baseline) -> Iterator[Candidate]:
@@ -108,6 +103,11 @@ def candidates(session: Session, cases: tuple[Generated, ...], known: Baseline) 
             # The examples belong to all profiles: those with a lenient habit break strict rules.
             if session.oracle.expect(session.request(operation, body)).is_valid:
                 valid.append((operation, _bound(body, known) if operation in CREATES else body))
+    for operation in CREATES:
+        fullest = max((body for name, body in valid if name == operation), key=_count_of_names)
+        for value in retyped(json.loads(fullest)):
+            request = session.request(operation, json.dumps(value).encode())
+            yield from _judged(session, known, request, seen)
     for operation, body in valid:
         for _ in range(_MUTATIONS):
             yield from _judged(session, known, session.request(operation, mutated(body, random)), seen)
@@ -147,6 +147,11 @@ def _bound(body: bytes, known: Baseline) -> bytes:
                 item["assets_id"] = known.asset_ids[number % len(known.asset_ids)]
     after = json.dumps(value)
     return body if after == before else after.encode()
+
+
+def _count_of_names(body: bytes) -> tuple[int, int]:
+    """How many different members a body has; of two alike, the shorter is the greater."""
+    return len(set(_NAME.findall(body))), -len(body)
 
 
 def _title(chosen: Candidate) -> str:

@@ -36,6 +36,7 @@ STAND_IN_KEY = "stand-in-key-of-the-fuzzer"
 _JSON_TYPE = ("Content-Type", "application/json")
 _LARGE = (413, 431)
 _INTERRUPTED = Failure("reset", "interrupted")
+_REMEMBERED = 64 * 1024
 
 
 class Session:
@@ -60,6 +61,8 @@ class Session:
         self.signatures: set[str] = set()
         """What grants access to an upload: no report may show it."""
         self.progress: Callable[[str, int], None] | None = None
+        self.judged: list[tuple[Request, Expectation]] = []
+        """What was sent so far, but for large bodies, with what the contract says of it."""
         self.baseline: Baseline | None = None
         """What creates need; layers ask `baseline.baseline` for it, which finds it out."""
         self.trials: dict[str, Trials] = {}
@@ -122,6 +125,8 @@ class Session:
         self.kinds[probe.layer, _kind(probe, expectation)] += 1
         if self.progress is not None:
             self.progress(probe.layer, self.client.sent)
+        if len(probe.request.body) <= _REMEMBERED:
+            self.judged.append((probe.request, expectation))
         ticket = self.budget.open(expectation)
         try:
             outcome = await self.client.send(probe.request, url)
