@@ -15,7 +15,9 @@ _SIGNED = (
     rb"|AWSAccessKeyId|GoogleAccessId|Signature|Key-Pair-Id|Policy|sig)"
 )
 # In JSON & may be written as \u0026, in the query of another URL as %26; what is hidden must not hide the quotation mark behind it.
-_PARAMETER = re.compile(rb"(?i)(?:(?<![A-Za-z0-9-])|(?<=u0026)|(?<=%%26))(%b(?:=|%%3d))[^&\s\"'\\<>#\[][^&\s\"'\\<>#]*" % _SIGNED)
+_PARAMETER = re.compile(
+    rb"(?i)(?:(?<![A-Za-z0-9-])|(?<=u0026)|(?<=%%26))(%b(?:=|%%3d))[^&\s\"'\\<>#\[][^&\s\"'\\<>#]*" % _SIGNED
+)
 _NAME = re.compile(rb"(?i)%b" % _SIGNED)
 _REPLACED = rb"\g<1>" + b"redacted"
 
