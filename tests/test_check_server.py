@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
 from typing import Any
 
 import pytest
@@ -73,7 +71,7 @@ def test_a_broken_app_fails_with_all_that_repeats_it() -> None:
     assert text.startswith("the server breaks the contract in 1 way (profile strict, seed 0, ")
     for part in ("accepted: width.minimum", "expected  400 INVALID_REQUEST_BODY", "got       200"):
         assert part in text
-    assert "curl -i" in text
+    assert "curl -sS" in text
     assert "/v3/training/subject" in text
     assert "$LORACLE_API_KEY" in text
     assert "test-key" not in text, "the key is no one's business"
@@ -185,20 +183,3 @@ def test_an_app_without_a_lifespan_is_served(ends: str) -> None:
         await inner(scope, receive, send)
 
     assert check_server(app, layers=QUICK).is_clean
-
-
-def test_the_text_of_a_request_is_a_command_that_can_be_read() -> None:
-    from loracle_contracts.exchange import Request  # noqa: PLC0415
-    from loracle_contracts.fuzzing.listing import curl  # noqa: PLC0415
-
-    head = (("Authorization", "Bearer secret"), ("X-Empty", ""), ("Content-Type", "application/json"))
-    text = curl(Request("POST", "/v3/x?a=b", head, json.dumps({"name": "it's"}).encode()), "http://h:1/")
-    assert text == (
-        "curl -i --path-as-is -X POST -H \"Authorization: Bearer $LORACLE_API_KEY\" -H 'X-Empty;' "
-        "-H 'Content-Type: application/json' --data-raw '{\"name\": \"it'\"'\"'s\"}' 'http://h:1/v3/x?a=b'"
-    )
-    body = b"\xff\x00%d\\'\n{}"
-    piped = curl(Request("POST", "/", (), body), "http://h")
-    assert piped.endswith("| curl -i --path-as-is -X POST --data-binary @- http://h/")
-    printed = subprocess.run(["sh", "-c", piped.partition("|")[0]], capture_output=True, check=True).stdout
-    assert printed == body

@@ -19,6 +19,7 @@ __all__ = ["Client", "HostNotAllowedError", "SpentError", "StoppedError"]
 
 _MAX_ANSWER = 8 * 1024 * 1024
 _TRIES = 3
+_ABOVE = 1.1
 # So many bad answers in a row are no answers to the requests any more.
 _BAD_IN_A_ROW = {429: 5, 502: 5, 503: 5, 504: 5, 500: 40}
 _FAILURES_IN_A_ROW = 5
@@ -65,6 +66,10 @@ class Client:
     sent: int = 0
     waited: float = 0.0
     _next: float = 0.0
+    _pause: float = 0.0
+    _last: float = 0.0
+    _since: float = 0.0
+    _passed: int = 0
     _bad: int = 0
     _failed: int = 0
     _last_bad: int = 0
@@ -102,6 +107,7 @@ class Client:
                 break
             self.waited += wait
             await self.sleep(wait)
+            self._learn(wait)
             outcome = await self._once(request, address, target)
         self._note(outcome)
         return outcome
@@ -164,7 +170,24 @@ class Client:
         )
         return Answer(answer.status_code, headers, body, self.now() - began)
 
+    def _learn(self, waited: float) -> None:
+        """Keeps a little below the rate at which the server has answered 429.
+
+        Else every few requests would be a refused one, which counts as a request as well.
+        """
+        now = self.now()
+        seconds = waited + min(now - self._since, waited)
+        self._pause = max(self._pause, _ABOVE * seconds / max(self._passed, 1))
+        self._passed, self._since = 0, now
+
     async def _pace(self) -> None:
+        now = self.now()
+        self._passed += 1
+        if self._pause:
+            gap = self._pause - (now - self._last)
+            self._last = now + max(gap, 0)
+            if gap > 0:
+                await self.sleep(gap)
         if self.rate is None:
             return
         now = self.now()

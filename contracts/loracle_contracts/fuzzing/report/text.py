@@ -18,7 +18,7 @@ from loracle_contracts.fuzzing.report.sentences import (
 )
 from loracle_contracts.report.safe_text import printable
 
-__all__ = ["written"]
+__all__ = ["findings", "written"]
 
 _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
 _SHOWN_ANSWER = 300
@@ -30,6 +30,11 @@ def written(document: Mapping[str, Any], *, color: bool, saved_as: str | None, *
     return "".join(f"{line}\n" for line in _lines(document, saved_as, _Style(color)))
 
 
+def findings(document: Mapping[str, Any]) -> str:
+    """The findings alone, as text that ends with a line break."""
+    return "".join(f"{line}\n" for line in _findings(document, _Style(color=False)))
+
+
 class _Style:
     def __init__(self, color: bool) -> None:
         self._color = color
@@ -39,10 +44,7 @@ class _Style:
 
 
 def _lines(document: Mapping[str, Any], saved_as: str | None, style: _Style) -> Iterator[str]:
-    for number, finding in enumerate(document["findings"], 1):
-        yield f"{number}. {style(cause(finding), _RED)} {style('[' + finding['layer'] + ']', _DIM)}"
-        yield from _finding(finding, style)
-        yield ""
+    yield from _findings(document, style)
     groups = not_checked(document)
     if groups:
         yield style("Not checked", _BOLD)
@@ -65,6 +67,13 @@ def _lines(document: Mapping[str, Any], saved_as: str | None, style: _Style) -> 
         yield style(stopped(document), _YELLOW)
     is_right = not document["findings"] and document["end"] != "server"
     yield style(closing(document), _GREEN if is_right else _RED)
+
+
+def _findings(document: Mapping[str, Any], style: _Style) -> Iterator[str]:
+    for number, finding in enumerate(document["findings"], 1):
+        yield f"{number}. {style(cause(finding), _RED)} {style('[' + finding['layer'] + ']', _DIM)}"
+        yield from _finding(finding, style)
+        yield ""
 
 
 def _finding(finding: Mapping[str, Any], style: _Style) -> Iterator[str]:
