@@ -1,6 +1,7 @@
 """The walk blames no right server, stays within its share, and finds each broken relation by its cause."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx

@@ -11,8 +11,8 @@ import httpx
 
 from loracle_contracts.fuzzing import LAYERS, Finding, FuzzOptions, FuzzReport, fuzz
 from loracle_contracts.fuzzing.in_process import AppError, ASGIApp, InProcess
-from loracle_contracts.fuzzing.listing import listing
-from loracle_contracts.fuzzing.report.document import secrets_of
+from loracle_contracts.fuzzing.report.document import document, secrets_of
+from loracle_contracts.fuzzing.report.text import findings
 from loracle_contracts.hosts import is_loopback
 from loracle_contracts.verdict import Profile
 
@@ -126,13 +126,12 @@ def _creates(target: ASGIApp | str) -> int:
 
 
 def _judged(report: FuzzReport, errors: Sequence[AppError]) -> FuzzReport:
-    unanswered = sum(one.occurrences for one in report.findings if one.check == "no-answer")
-    # The request that ends a run by having no answer is no finding any more.
-    is_there = unanswered + (report.stopped is not None) < report.total_requests
-    if report.findings and is_there:
+    if report.end == "interrupted":
+        raise asyncio.CancelledError  # fuzz() ends in order; who called is still to be stopped
+    if report.findings and report.answered:
         raise ServerBrokeContractError(report, errors)
-    if report.stopped is not None:
-        raise RuntimeError(f"the server was not checked to the end: {report.stopped}")
+    if report.end == "server" or not report.answered:
+        raise RuntimeError(f"the server was not checked to the end: {report.stopped or 'nothing was sent'}")
     return report
 
 
@@ -140,12 +139,13 @@ def _text(report: FuzzReport, errors: Sequence[AppError]) -> str:
     count = len(report.findings)
     run = f"profile {report.options.profile}, seed {report.options.seed}, {report.total_requests} requests"
     ways = "1 way" if count == 1 else f"{count} ways"
-    lines = [f"the server breaks the contract in {ways} ({run}, {report.creates} trainings)"]
-    for number, finding in enumerate(report.findings, 1):
-        lines += ["", f"{number}. {listing(finding, report.options.url)}"]
+    lines = [f"the server breaks the contract in {ways} ({run}, {report.creates} trainings)", ""]
+    lines.append(findings(document(report)).rstrip())
     if report.stopped is not None:
         lines += ["", f"The run ended early: {report.stopped}."]
+    secrets = secrets_of(report.options, report.signatures)
     for error in errors:
         times = f"{error.count} times, first at" if error.count > 1 else "at"
-        lines += ["", f"The app raised this {times} {error.request}:", error.text.rstrip()]
-    return secrets_of(report.options, report.signatures).clean_whole("\n".join(lines))
+        text = f"The app raised this {times} {error.request}:\n{error.text.rstrip()}"
+        lines += ["", secrets.clean(text)]
+    return "\n".join(lines)

@@ -11,7 +11,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from importlib import import_module
 from random import Random
 
 from loracle_contracts import spec
@@ -20,8 +19,9 @@ from loracle_contracts.fuzzing.baseline import Baseline, baseline
 from loracle_contracts.fuzzing.generated import Generated, GenerationError, generated
 from loracle_contracts.fuzzing.mutations import mutated, retyped
 from loracle_contracts.fuzzing.novelty import Candidate, Picker, candidate
-from loracle_contracts.fuzzing.probe import Exchange, Probe
+from loracle_contracts.fuzzing.probe import Probe
 from loracle_contracts.fuzzing.session import Session
+from loracle_contracts.fuzzing.shrink import shrink
 from loracle_contracts.oracle import CREATES
 
 __all__ = ["candidates", "run"]
@@ -73,20 +73,12 @@ async def run(session: Session) -> None:
         exchange = await session.send(probe)
         sent += 1
         if exchange is not None and len(session.findings) > count:
-            await _shrink(session, exchange)
+            await shrink(session, exchange)
     for why_not, times in refused.items():
         session.skip(LAYER, f"{times} generated requests", why_not)
     why = known.problem or ("" if session.budget.left else "the budget of trainings is spent")
     if picker.jobs_left and why:
         session.skip(LAYER, f"{picker.jobs_left} generated valid trainings", why)
-
-
-async def _shrink(session: Session, exchange: Exchange) -> None:
-    try:
-        module = import_module("loracle_contracts.fuzzing.shrink")
-    except ImportError:
-        return
-    await module.shrink(session, exchange)
 
 
 def candidates(session: Session, cases: tuple[Generated, ...], known: Baseline) -> Iterator[Candidate]:
