@@ -6,15 +6,14 @@ lenient starts at most one training before the layer backs off.
 
 from __future__ import annotations
 
-import json
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from loracle_contracts import spec
-from loracle_contracts.fuzzing.bodies import ABSENT, Edit, edited, encoded
+from loracle_contracts.fuzzing.bodies import Edit, edited, encoded
 from loracle_contracts.fuzzing.candidates import BEHIND_MANY, candidates
 from loracle_contracts.fuzzing.places import full_body, places
 from loracle_contracts.fuzzing.probe import Probe
@@ -28,7 +27,17 @@ __all__ = ["Mutation", "chosen", "mutations", "run"]
 
 LAYER = "table"
 # Of the requests of a run: how many bodies each operation gets.
-_SHARES = {"createSubjectTraining": 120, "createStyleTraining": 38, "createUploadUrl": 12}
+_SHARES = {"createSubjectTraining": 218, "createStyleTraining": 62, "createUploadUrl": 20}
+# What readers that convert types take, in the languages that servers are written in, and what is off by one:
+# of all that is wrong this is what a server most likely lets through.
+_LIKELY = re.compile(
+    r"its text for (?:integer|number|boolean)|an empty text for (?:integer|number|boolean)"
+    r"|a fraction for integer|true for (?:integer|number|string)|one for boolean|null for "
+    r"|a (?:whole number|list of it) for string|a list of it for (?:object|integer|number)"
+    r"|an object with it for array|absent|an unknown member$|a known member in capitals|upper case"
+    r"|a capital in|a blank behind"
+    r"|an empty text$|one (?:below|above|item|character)|the exclusive minimum$|blanks alone|zero$"
+)
 
 
 class Mutation(NamedTuple):
@@ -48,9 +57,8 @@ async def run(session: Session) -> None:
     """Sends the chosen mutations; those that the budget forbids are noted in one line."""
     options = session.options
     left_out: dict[str, set[str]] = defaultdict(set)
-    skips_known = "examples" in options.layers
     model, assets = options.base_model or known_base_models()[0], options.asset_ids or UNKNOWN_ASSETS
-    for mutation in chosen(options.profile, options.seed, model, assets, skips_known=skips_known):
+    for mutation in chosen(options.profile, options.seed, model, assets):
         request = session.request(mutation.operation, mutation.body)
         probe = Probe(LAYER, mutation.title, request, mutation.rule)
         why_not = session.budget.refuses(probe, session.oracle.expect(request))
@@ -68,10 +76,8 @@ def chosen(
     seed: int,
     base_model: str | None = None,
     asset_ids: tuple[str | int, ...] = UNKNOWN_ASSETS,
-    *,
-    skips_known: bool = True,
 ) -> list[Mutation]:
-    """The bodies to send, in order. `skips_known` leaves out what the documented examples send already.
+    """The bodies to send, in order: every rule once, then what servers most likely let through.
 
     `base_model` and `asset_ids` are what the bodies name, so that nothing else is wrong with them.
     """
@@ -80,12 +86,7 @@ def chosen(
     usage: Counter[Any] = Counter()
     picked: list[Mutation] = []
     for operation, share in _SHARES.items():
-        known = _example_prints(operation) if skips_known else frozenset()
-        fresh = [
-            one
-            for one in mutations(operation, profile, base_model, asset_ids)
-            if _print(one.rule, one.value, one.position) not in known
-        ]
+        fresh = mutations(operation, profile, base_model, asset_ids)
         picked += _spread(fresh, share, source, usage)
     # Stable: the operations stay in their order.
     return sorted(picked, key=lambda one: not one.lenient_refuses)
@@ -103,17 +104,27 @@ def _spread(
     for rule in rules:
         source.shuffle(by_rule[rule])
     taken = 0
-    while taken < share and by_rule:
-        for rule in [rule for rule in rules if rule in by_rule]:
+    for rounds, is_wanted in ((1, _is_any), (share, _is_likely), (share, _is_any)):
+        for rule in rules * rounds:
+            left = [one for one in by_rule[rule] if is_wanted(one)]
+            if not left:
+                continue
             if taken == share:
                 return
-            best = min(by_rule[rule], key=lambda one: _wear(one, usage))
+            best = min(left, key=lambda one: _wear(one, usage))
             by_rule[rule].remove(best)
-            if not by_rule[rule]:
-                del by_rule[rule]
             usage.update(_traits(best))
             taken += 1
             yield best
+
+
+def _is_any(one: Mutation) -> bool:
+    del one
+    return True
+
+
+def _is_likely(one: Mutation) -> bool:
+    return _LIKELY.match(one.kind) is not None
 
 
 def _traits(one: Mutation) -> list[tuple[str, ...]]:
@@ -127,7 +138,7 @@ def _traits(one: Mutation) -> list[tuple[str, ...]]:
 
 def _wear(one: Mutation, usage: Counter[Any]) -> tuple[int, ...]:
     # Whether a long list is looked through to its end, a short one does not tell.
-    return one.kind != BEHIND_MANY, *(usage[trait] for trait in _traits(one)[1:])
+    return one.kind != BEHIND_MANY, not _is_likely(one), *(usage[trait] for trait in _traits(one)[1:])
 
 
 @cache
@@ -181,29 +192,3 @@ def _small_host(operation: str, edits: Iterable[Edit], full: Any) -> Any:
         if path and isinstance(path[-1], int) and path[-1] >= len(holder):
             return full
     return plain
-
-
-@cache
-def _example_prints(operation: str) -> frozenset[Any]:
-    """What the invalid examples of an operation break, and by what value."""
-    prints = set()
-    for path, entry in spec.examples().items():
-        if not path.startswith(f"invalid/{operation}/request/") or "pointer" not in entry:
-            continue
-        try:
-            value = json.loads(spec.example(path))
-        except ValueError:
-            continue
-        steps = entry["pointer"].split("/")[1:]
-        for step in steps:
-            value = value.get(step, ABSENT) if isinstance(value, dict) else value[int(step)]
-        prints.add(_print(entry["rule"], value, "/".join(step for step in steps if step.isdigit())))
-    return frozenset(prints)
-
-
-def _print(rule: str, value: Any, position: str) -> tuple[str, str]:
-    """What is the same for two bodies that try the same: of wrong types the type, else the value."""
-    if value is ABSENT:
-        # A member may be looked for in the first item only.
-        return rule, f"absent {position}"
-    return rule, type(value).__name__ if rule.endswith(".type") else repr(value)
