@@ -27,7 +27,7 @@ __all__ = ["Mutation", "chosen", "mutations", "run"]
 
 LAYER = "table"
 # Of the requests of a run: how many bodies each operation gets.
-_SHARES = {"createSubjectTraining": 218, "createStyleTraining": 62, "createUploadUrl": 20}
+_SHARES = {"createSubjectTraining": 182, "createStyleTraining": 50, "createUploadUrl": 16}
 # What readers that convert types take, in the languages that servers are written in, and what is off by one:
 # of all that is wrong this is what a server most likely lets through.
 _LIKELY = re.compile(
