@@ -188,5 +188,6 @@ def test_an_answer_that_breaks_off_beyond_what_is_held_does_not_look_whole() -> 
         assert parse_answer(exchange(proxy.port, raw_request("GET", "/v3/x", AUTHORIZATION))).status == 200
         ended = proxy.stop()
     assert not raw.endswith(b"0\r\n\r\n")
+    assert "ERROR" not in ended.said
     assert ended.operation("listModels")["failures"] == {"reset": 1}
     assert "Traceback" not in ended.said
