@@ -153,7 +153,7 @@ def test_an_answer_that_comes_before_the_upload_is_over_ends_it() -> None:
     def behave(wire: Wire) -> None:
         wire.read_head()
         body = b'{"code":413,"reason":"REQUEST_TOO_LARGE","message":"m","metadata":{}}'
-        head = b"HTTP/1.1 413 X\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        head = b"HTTP/1.1 413 X\r\nContent-Type: application/json\r\n"
         wire.socket.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         while wire.has_more():
             wire._left = b""
@@ -167,6 +167,9 @@ def test_an_answer_that_comes_before_the_upload_is_over_ends_it() -> None:
             conversation.send(head + b"1\r\nx\r\n")
             # It never ends its upload.
             answer = conversation.read_answer()
+        upstream.behave = answering(EMPTY)
+        assert parse_answer(exchange(proxy.port, raw_request("GET", "/v3/x", AUTHORIZATION))).status == 200
+        assert upstream.connections == 2, "nothing can follow half an upload"
     assert (answer.status, answer.json["reason"]) == (413, "REQUEST_TOO_LARGE")
     assert answer.header("x-loracle-verdict") == "request=valid; answer=refused; from=server"
 
@@ -185,5 +188,6 @@ def test_an_answer_that_breaks_off_beyond_what_is_held_does_not_look_whole() -> 
         assert parse_answer(exchange(proxy.port, raw_request("GET", "/v3/x", AUTHORIZATION))).status == 200
         ended = proxy.stop()
     assert not raw.endswith(b"0\r\n\r\n")
+    assert "ERROR" not in ended.said
     assert ended.operation("listModels")["failures"] == {"reset": 1}
     assert "Traceback" not in ended.said

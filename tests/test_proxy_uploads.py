@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
+import pytest
 from live import exchange, parse_answer, raw_request
 from proxied_calls import AUTHORIZATION, JSON, SUBJECT, TASK, answer_with, create
 from raw_upstream import answering, raw_upstream
 from running_proxy import running_proxy
+
+from loracle_mockserver.proxy.uploads import UploadRoute
+from loracle_mockserver.proxy.upstream import Origin
 
 
 def test_uploads_lead_through_the_proxy_where_asked_for() -> None:
@@ -40,6 +46,35 @@ def test_uploads_lead_through_the_proxy_where_asked_for() -> None:
     assert arrived.body == b"\xff\xd8 image"
     assert ended.code == 0
     assert ended.operation("putUpload")["statuses"] == {"200": 1}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://storage.test:81/x.png?a=1",
+        "https://storage.test/x.png",
+        "http://other.test/x.png",
+        "http://storage.test.evil.test/x",
+        "http://user@storage.test/x.png",
+        "http://storage.test",
+        "no url",
+        "http://[",
+        7,
+    ],
+)
+def test_only_urls_at_the_host_that_was_named_lead_through_the_proxy(url: Any) -> None:
+    route = UploadRoute(Origin.parse("http://storage.test"))
+    body = orjson.dumps({"upload_url": url})
+    rewritten = route.rewritten(body, "http://proxy.test")
+    leads = b"http://proxy.test/_loracle/uploads/"
+    assert rewritten == (
+        orjson.dumps({"upload_url": leads.decode()}) if url == "http://storage.test" else body
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"upload_url", b'{"upload_url": 1e999}'])
+def test_a_body_without_an_upload_url_stays(body: bytes) -> None:
+    assert UploadRoute(Origin.parse("http://storage.test")).rewritten(body, "http://proxy.test") == body
 
 
 def test_the_upstream_of_a_gateway_has_a_path() -> None:
