@@ -170,13 +170,15 @@ def around(make: Callable[[], Handler]) -> Plant:
 
 
 async def _whole(receive: Receive, scope: Scope) -> bytes | None:
-    """The body of a request, or None where it announces more than any route takes."""
+    """The body of a request, or None where it is cut off or announces more than any route takes."""
     lengths = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
     if lengths and lengths[0].isdigit() and int(lengths[0]) > _LARGEST:
         return None
     body, more = b"", True
     while more and len(body) <= _LARGEST:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body
