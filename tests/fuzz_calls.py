@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from click.testing import CliRunner, Result
-from fuzzed_apps import Altered
+from fuzzed_apps import Altered, refusal
 from served_app import served
 
 from loracle_mockserver.cli import main
@@ -62,3 +62,15 @@ def takes_text_as_width(body: Any) -> Answer | None:
 def document_of(result: Result) -> dict[str, Any]:
     """The report of a run with --format json."""
     return dict(json.loads(result.stdout))
+
+
+def always(status: int, reason: str) -> Any:
+    """An app that gives every request the same refusal."""
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        body = json.dumps(refusal(reason, status)[1]).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app

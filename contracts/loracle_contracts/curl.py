@@ -99,6 +99,7 @@ def _word(text: str, variables: Mapping[str, str]) -> str:
 
 def _printf_format(body: bytes) -> str:
     """The body as a format for printf: what is not plain ASCII as octal escapes."""
+    special = {ord("%"): "%%", ord("\\"): "\\\\", ord("'"): "\\047", ord("\n"): "\\n"}
+    text = "".join(special.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in body)
     # A format that begins with a hyphen would be an option.
-    special = {ord("%"): "%%", ord("\\"): "\\\\", ord("'"): "\\047", ord("-"): "\\055"}
-    return "".join(special.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in body)
+    return f"\\055{text[1:]}" if text.startswith("-") else text
