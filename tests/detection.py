@@ -10,18 +10,19 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import httpx
+from broken_servers.correct import KEY, OTHER_KEY, correct_app
 
 from loracle_contracts.fuzzing import LAYERS, FuzzOptions, FuzzReport, fuzz
 from loracle_contracts.fuzzing.in_process import InProcess
 from loracle_contracts.fuzzing.run import _MODULES
 from loracle_contracts.oracle import CREATES
 from loracle_contracts.spec import operations
-from loracle_mockserver.training_app import DEFAULT_KEY as KEY
-from loracle_mockserver.training_app import TrainingApp
 
 App = Callable[..., Any]
 # The layers that there are, while some are still being written.
 THERE = tuple(name for name in LAYERS if find_spec(f"loracle_contracts.fuzzing.{_MODULES[name]}"))
+# Seconds; a right server in process takes thousandths, the slow ones of the corpora 1.5.
+MAX_LATENCY = 1.0
 _PAID = {operations()[name].path for name in CREATES}
 
 
@@ -73,7 +74,8 @@ class Clock:
 def loracle(app: App, clock: Clock | None = None, **options: Any) -> Run:
     """A run of our fuzzer, which waits on the clock; the options are those of `FuzzOptions`."""
     counted = Counted(app)
-    chosen = FuzzOptions("http://app.test", api_key=KEY, **{"layers": THERE, **options})
+    given = {"layers": THERE, "other_api_key": OTHER_KEY, "max_latency": MAX_LATENCY, **options}
+    chosen = FuzzOptions("http://app.test", api_key=KEY, **given)
 
     async def run() -> FuzzReport:
         async with InProcess(counted) as served:
@@ -88,18 +90,13 @@ def loracle(app: App, clock: Clock | None = None, **options: Any) -> Run:
 
 
 def right_app() -> App:
-    return TrainingApp(api_keys=(KEY,))
+    return correct_app()
 
 
 def broken_app(defect: Any) -> App:
     """The mock with one defect."""
     app: App = defect.plant(right_app())
     return app
-
-
-def third(defects: Iterable[Any], which: int = 0) -> list[Any]:
-    """A third of the defects: always the same, and of all kinds."""
-    return [one for one in defects if int(hashlib.sha256(one.name.encode()).hexdigest(), 16) % 3 == which]
 
 
 def sampled(defects: Sequence[Any], count: int) -> list[Any]:
