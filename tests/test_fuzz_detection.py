@@ -14,7 +14,7 @@ from broken_servers_second import UNSEEN as SECOND
 from broken_servers_unseen import UNSEEN as FIRST
 from detection import THERE, Clock, Run, broken_app, loracle, sampled, shares
 
-# What is found, as measured, less what chance may take from a sample. The goal is 0.98 of the known ones; there
+# What is found, as measured, less what chance may take from a sample. The goal is 0.98 of the known; there
 # are more of them than a run has requests, so that not every wrong type is tried at every place.
 OF_A_SAMPLE, OF_THE_KNOWN, OF_THE_UNSEEN = 0.78, 0.83, 0.74
 # Of those that need no training, with --max-creates 0.
