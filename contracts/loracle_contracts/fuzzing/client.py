@@ -19,7 +19,8 @@ __all__ = ["Client", "HostNotAllowedError", "SpentError", "StoppedError"]
 
 _MAX_ANSWER = 8 * 1024 * 1024
 _TRIES = 3
-_ABOVE = 1.1
+# Of a rate limit: so many requests show one, a little above it is safe, and more would be no rate.
+_FEW, _ABOVE, _LONGEST_PAUSE = 3, 1.1, 2.0
 # So many bad answers in a row are no answers to the requests any more.
 _BAD_IN_A_ROW = {429: 5, 502: 5, 503: 5, 504: 5, 500: 40}
 _FAILURES_IN_A_ROW = 5
@@ -176,8 +177,9 @@ class Client:
         Else every few requests would be a refused one, which counts as a request as well.
         """
         now = self.now()
-        seconds = waited + min(now - self._since, waited)
-        self._pause = max(self._pause, _ABOVE * seconds / max(self._passed, 1))
+        if self._passed >= _FEW:
+            seconds = waited + min(now - self._since, waited)
+            self._pause = min(max(self._pause, _ABOVE * seconds / self._passed), _LONGEST_PAUSE)
         self._passed, self._since = 0, now
 
     async def _pace(self) -> None:
