@@ -25,7 +25,7 @@ from loracle_contracts.fuzzing import FuzzReport, NotChecked
 from loracle_contracts.fuzzing.probe import Failure
 from loracle_contracts.fuzzing.report import FORMATS, written
 from loracle_contracts.fuzzing.report.document import Document, document
-from loracle_contracts.fuzzing.report.sentences import cause, closing
+from loracle_contracts.fuzzing.report.sentences import cause, closing, expected_got
 
 CURL = (
     'curl -sS --globoff --path-as-is -X POST -H "Authorization: Bearer $LORACLE_API_KEY" '
@@ -99,7 +99,11 @@ def check_sarif(text: str, made: Document) -> None:
 def check_github(text: str, made: Document) -> None:
     commands = workflow_commands(text)
     errors = [command for command in commands if command[0] == "error"]
-    assert len(errors) == len(made["findings"]) + (made["end"] == "server")
+    titles = [properties["title"] for _, properties, _ in errors]
+    ended = ["could not be checked"] if made["end"] == "server" else []
+    assert titles == [cause(one) for one in made["findings"]] + ended
+    for (_, _, message), one in zip(errors, made["findings"], strict=False):
+        assert message.startswith(expected_got(one))
 
 
 class Page(HTMLParser):

@@ -72,8 +72,8 @@ class Secrets:
             ((value, name) for name, value in named.items() if value), key=lambda pair: -len(pair[0])
         )
         keys = [value for value, _ in self._named]
-        spelled = [*keys, *(base64.b64encode(key.encode()).decode().rstrip("=") for key in keys)]
-        self._credentials = Credentials(text.encode("utf-8", "surrogateescape") for text in spelled)
+        encoded = [text for key in keys for text in _in_base64(key) if len(text) >= _SHORTEST]
+        self._credentials = Credentials(text.encode("utf-8", "surrogateescape") for text in [*keys, *encoded])
         long = [key for key in keys if len(key) >= _SHORTEST]
         self._any_case = re.compile("|".join(map(re.escape, long)), re.IGNORECASE) if long else None
         forms = {form for value in signed for form in (value, quote(value, safe=""), unquote(value))}
@@ -89,13 +89,6 @@ class Secrets:
                 for part in ([piece] if piece in (KEY, OTHER_KEY) else _split(piece, value, name))
             ]
         return "".join(piece if piece in (KEY, OTHER_KEY) else self.clean_whole(piece) for piece in pieces)
-
-    def header(self, name: str, value: str) -> str:
-        """The value of a request's header, as `named`; of credentials no other spelling is left."""
-        shown = self.named(value)
-        if name.lower() != "authorization":
-            return shown
-        return " ".join(REDACTED if self._is_encoded(word) else word for word in shown.split(" "))
 
     def clean(self, text: str) -> str:
         """A text that may be cut, at its end or where it quotes, without secrets and their beginnings."""
@@ -126,13 +119,15 @@ class Secrets:
             text = text.replace(name, value)
         return text
 
-    def _is_encoded(self, word: str) -> bool:
-        """Whether a word of a header is a key in base64, maybe with a name before it."""
-        try:
-            decoded = base64.b64decode(word + "=" * (-len(word) % 4), validate=True)
-        except ValueError:
-            return False
-        return any(value.encode() in decoded for value, _ in self._named)
+
+def _in_base64(key: str) -> Iterator[str]:
+    """What base64 has of a key, whatever stands before and behind it in the same word."""
+    data = key.encode("utf-8", "surrogateescape")
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + data).decode()
+        # The characters at the ends hold bits of what is around.
+        whole = encoded[-(-8 * before // 6) : 8 * (before + len(data)) // 6]
+        yield from {whole, whole.replace("+", "-").replace("/", "_")}
 
 
 def _split(text: str, value: str, name: str) -> list[str]:

@@ -144,7 +144,7 @@ def _is_one_request(finding: Finding) -> bool:
 
 def _is_told_whole(request: Request, secrets: Secrets) -> bool:
     """Whether all that was sent can be sent again: keys by their names, and nothing redacted."""
-    told = secrets.named(request.target) + "".join(secrets.header(*header) for header in request.headers)
+    told = secrets.named(request.target) + "".join(secrets.named(value) for _, value in request.headers)
     return REDACTED not in told and REDACTED.encode() not in _shown_body(request.body, secrets)
 
 
@@ -180,7 +180,7 @@ def _request(request: Request, secrets: Secrets) -> dict[str, Any]:
     return {
         "method": request.method,
         "target": secrets.named(request.target),
-        "headers": [[name, secrets.header(name, value)] for name, value in request.headers],
+        "headers": [[name, secrets.named(value)] for name, value in request.headers],
         "body": _body(_shown_body(request.body, secrets)),
     }
 
@@ -235,4 +235,4 @@ _VARIABLES: Mapping[str, str] = {KEY: KEY, OTHER_KEY: OTHER_KEY}
 
 def _headers(request: Request, secrets: Secrets) -> Iterator[tuple[str, str]]:
     for name, value in request.headers:
-        yield name, secrets.header(name, value)
+        yield name, secrets.named(value)
