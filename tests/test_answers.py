@@ -146,3 +146,15 @@ def test_the_reason_is_read_from_an_envelope_only() -> None:
     assert reason_of(answer(400, INVALID)) == "INVALID_REQUEST_BODY"
     for body in (b"", b"[]", b"1", b'{"reason": 1}', b"\xff", b"{"):
         assert reason_of(answer(400, body)) is None
+
+
+def test_a_short_key_is_no_leak() -> None:
+    request = Request("GET", "/v3/training")
+    expectation = Oracle().expect(request)
+    envelope = b'{"code":400,"reason":"MISSING_API_KEY","message":"no key-of-mine","metadata":{}}'
+    answer = Answer(400, (("content-type", "application/json"),), envelope)
+    told = {
+        key: [one.check for one in mismatches(expectation, request, answer, "strict", (key,))]
+        for key in ("k", "key-of-mine")
+    }
+    assert told == {"k": [], "key-of-mine": ["leak"]}

@@ -15,6 +15,8 @@ from loracle_contracts.verdict import Profile
 __all__ = ["Mismatch", "is_accepted", "mismatches", "reason_of"]
 
 _QUOTED = 200
+# A shorter key stands in texts that have nothing to do with it.
+_SHORTEST_SECRET = 8
 # What stack traces, paths of a server and its tools look like, in the languages that servers are written in.
 _LEAKS = re.compile(
     r"Traceback \(most recent call last\)|^\s*File \"[^\"]+\", line \d+|\n\s+at [\w$.<>]+ ?\([^)]*:\d+"
@@ -137,7 +139,8 @@ def _headers(expectation: Expectation, request: Request, answer: Answer) -> Iter
 
 def _leaks(answer: Answer, secrets: tuple[str, ...]) -> Iterator[Mismatch]:
     texts = [answer.body.decode("utf-8", "replace"), *(value for _, value in answer.headers)]
-    if any(secret and secret in text for secret in secrets for text in texts):
+    told = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    if any(secret in text for secret in told for text in texts):
         yield Mismatch("leak", "no API key in an answer", "the API key")
     if not is_accepted(answer):
         found = _LEAKS.search(texts[0])

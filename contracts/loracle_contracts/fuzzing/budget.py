@@ -50,7 +50,9 @@ class Budget:
                 return "it starts a training; allow some by --max-creates"
             return None if self.left else f"all {self.max_creates} trainings of --max-creates are spent"
         if not _is_create(expectation):
-            return None
+            is_upload = expectation.is_valid and probe.request.method in ("POST", "PUT")
+            why = "it makes an upload; uploads go with trainings, allow some by --max-creates"
+            return why if is_upload and not self.max_creates else None
         if (probe.layer, probe.subject) in self._accepted:
             return "the server accepted what breaks this rule"
         mistakes = self.mistakes[probe.layer]
