@@ -85,7 +85,8 @@ def alarms(name: str, clock: Clock, seeds: range, creates: int = CREATES) -> lis
     told = []
     for seed in seeds:
         # The waiting is skipped, so that there may be much of it.
-        budget = {"max_creates": creates, "max_wait": 3600.0}
+        # And no latency is judged: how long an answer takes is this machine's doing.
+        budget = {"max_creates": creates, "max_wait": 3600.0, "max_latency": None}
         run = loracle(correct.CORRECT[name](), clock, profile=profile, seed=seed, **budget)
         assert run.report is not None
         assert run.creates <= creates
