@@ -8,7 +8,14 @@ from functools import lru_cache
 from loracle_contracts import spec
 from loracle_contracts.verdict import Profile, Violation
 
-__all__ = ["authorization_rule", "content_type_rule", "header_violation", "header_violations", "redacted"]
+__all__ = [
+    "authorization_rule",
+    "content_type_rule",
+    "header_violation",
+    "header_violations",
+    "redacted",
+    "sent_key",
+]
 
 _SCHEMES = ("basic", "bearer", "digest", "token")
 
@@ -78,6 +85,12 @@ def header_violation(rule: str, got: str, profile: Profile) -> Violation:
     """The violation of a header rule by its id."""
     pointer = f"/{rule.split('.')[1].replace('_', '-')}"
     return spec.rules(profile)[rule].violation("header", pointer, got)
+
+
+def sent_key(value: str) -> str:
+    """The key in an Authorization header that keeps its rule; a bare one is itself the key."""
+    scheme, _, key = value.strip().partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else value.strip()
 
 
 def redacted(values: list[str]) -> str:

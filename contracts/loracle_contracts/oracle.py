@@ -20,6 +20,7 @@ from loracle_contracts.headers import (
     content_type_rule,
     header_violation,
     redacted,
+    sent_key,
 )
 from loracle_contracts.proof import MAX_BODY
 from loracle_contracts.validation import validate
@@ -143,7 +144,7 @@ class Oracle:
     def _refused_key(self, request: Request, operation: spec.Operation | None) -> Expectation | None:
         sent = request.values("authorization")
         rule = authorization_rule(sent, self.profile)
-        if rule is None and self.keys and _key(sent[0]) not in self.keys:
+        if rule is None and self.keys and sent_key(sent[0]) not in self.keys:
             rule = "header.authorization.key"
         if rule is None:
             return None
@@ -224,8 +225,3 @@ def _routes() -> dict[str, dict[str, spec.Operation]]:
 def _head_size(request: Request) -> int:
     """Bytes of target and headers, with the four that separate each header."""
     return len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
-
-
-def _key(value: str) -> str:
-    scheme, _, key = value.strip().partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else value.strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loracle_contracts.headers import authorization_rule, header_violation, redacted
+from loracle_contracts.headers import authorization_rule, header_violation, redacted, sent_key
 from loracle_contracts.verdict import Profile
 from loracle_mockserver.fault_rules import namespace_of
 from loracle_mockserver.message import Reply
@@ -40,7 +40,7 @@ class Authentication:
         values = [value.decode("utf-8", "replace") for value in sent]
         rule = authorization_rule(values, self._profile)
         if rule is None:
-            key = _key(values[0])
+            key = sent_key(values[0])
             if not self._keys or key in self._keys:
                 if len(self._known) >= _MAX_CACHED:
                     self._known.clear()
@@ -56,9 +56,3 @@ def strict_key_rule(sent: list[bytes]) -> tuple[str, ...]:
     """The rule that an accepted key breaks under strict: a bare one does."""
     rule = authorization_rule([value.decode("utf-8", "replace") for value in sent], "strict")
     return (rule,) if rule else ()
-
-
-def _key(value: str) -> str:
-    scheme, _, key = value.strip().partition(" ")
-    # A bare key gets here in the lenient profile only.
-    return key.strip() if scheme.lower() == "bearer" else value.strip()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 from loracle_contracts import spec
+from loracle_contracts.oracle import MAX_HEADERS, MAX_UPLOAD, UPLOADS
 from loracle_contracts.parse import MAX_BODY
 from loracle_contracts.validation import validate
 from loracle_contracts.verdict import Profile
@@ -44,9 +45,6 @@ from loracle_mockserver.world import SETTINGS, Settings, World
 
 __all__ = ["MAX_HEADERS", "MAX_UPLOAD", "UPLOADS", "Engine", "store_failure"]
 
-MAX_HEADERS = 32 * 1024
-MAX_UPLOAD = 30 * 1024 * 1024
-UPLOADS = "/_uploads/"
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "DELETE")
 _MAX_WORLDS = 1_000
 _NOBODY = ""
