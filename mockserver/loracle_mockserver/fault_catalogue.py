@@ -10,10 +10,10 @@ from functools import cache
 from typing import Literal
 
 from loracle_contracts import spec
+from loracle_contracts.oracle import CREATES
 
 __all__ = ["CATALOGUE", "CREATES", "STATUS_CALLS", "FaultKind", "known_faults"]
 
-CREATES = ("createSubjectTraining", "createStyleTraining")
 STATUS_CALLS = ("getSubjectTraining", "getStyleTraining")
 
 
