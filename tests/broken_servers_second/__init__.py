@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from broken_servers_unseen.defect import ASGIApp, Case, Defect
+
 from broken_servers_second import (
     lax_shapes,
     lax_values,
@@ -11,7 +13,6 @@ from broken_servers_second import (
     refusing,
     telling,
 )
-from broken_servers_second.defect import ASGIApp, Case, Defect
 
 __all__ = ["CASES", "UNSEEN", "ASGIApp", "Case", "Defect"]
 

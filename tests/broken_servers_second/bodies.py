@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import httpx
+from broken_servers_unseen.defect import Witness
 
-from broken_servers_second.defect import Witness
 from broken_servers_second.wire import STYLE, SUBJECT, UPLOAD_URL
 
 __all__ = ["expert", "get", "images", "listed", "post", "put", "start", "style", "subject", "upload_url"]

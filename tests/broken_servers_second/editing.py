@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from broken_servers_second.defect import Case, Defect, Witness
+from broken_servers_unseen.defect import Case, Defect, Witness
+
 from broken_servers_second.wire import (
     STYLE,
     SUBJECT,

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from broken_servers_unseen.defect import Case, Defect, Witness
+
 from broken_servers_second.bodies import get, post, style, subject
-from broken_servers_second.defect import Case, Defect, Witness
 from broken_servers_second.editing import accepts, components, rereading
 from broken_servers_second.wire import (
     MODELS,

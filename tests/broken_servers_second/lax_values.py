@@ -6,8 +6,9 @@ import math
 import re
 from typing import Any
 
+from broken_servers_unseen.defect import Case
+
 from broken_servers_second.bodies import expert, post, style, subject
-from broken_servers_second.defect import Case
 from broken_servers_second.editing import accepts, arguments, components, settings
 from broken_servers_second.wire import STYLE, SUBJECT, UPLOAD_URL
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import unquote_plus
 
+from broken_servers_unseen.defect import Case, Defect, Witness
+
 from broken_servers_second.bodies import get, post, put
-from broken_servers_second.defect import Case, Defect, Witness
 from broken_servers_second.wire import (
     MODELS,
     STYLE,

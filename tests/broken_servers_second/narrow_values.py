@@ -6,8 +6,9 @@ import json
 import re
 from typing import Any
 
+from broken_servers_unseen.defect import Case
+
 from broken_servers_second.bodies import expert, images, post, style, subject
-from broken_servers_second.defect import Case
 from broken_servers_second.editing import arguments, components, rejects, settings
 from broken_servers_second.wire import STYLE, SUBJECT
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+from broken_servers_unseen.defect import Case, Witness
 
 from broken_servers_second.bodies import images, listed, start
-from broken_servers_second.defect import Case, Witness
 from broken_servers_second.editing import behaves
 from broken_servers_second.wire import MODELS, STYLE, SUBJECT, TRAININGS, Answer, Handler, Next, Request
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+from broken_servers_unseen.defect import Case, Witness
 
 from broken_servers_second.bodies import listed, start, style, subject
-from broken_servers_second.defect import Case, Witness
 from broken_servers_second.editing import behaves
 from broken_servers_second.wire import (
     MODELS,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from broken_servers_second.defect import ASGIApp, Message, Receive, Scope, Send
+from broken_servers_unseen.defect import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = [
     "MODELS",
