@@ -117,13 +117,13 @@ def _surveys(
             yield Survey(operation, tuple(shown), body)
 
 
-def _ranks(mistakes: Iterable[Mutation]) -> dict[bytes, tuple[int, bool]]:
-    """The order of the mistakes of one place, by their bodies: each type of value before a second one."""
+def _ranks(mistakes: Iterable[Mutation]) -> dict[bytes, tuple[bool, int]]:
+    """The order of the mistakes of one place, by their bodies: one of each type, what is likely, the others."""
     seen: Counter[tuple[Path, type]] = Counter()
     ranks = {}
     for one in sorted(mistakes, key=lambda one: not one.is_likely):
         trait = one.edits[-1].path, type(one.edits[-1].value)
-        ranks[one.body] = seen[trait], not one.is_likely
+        ranks[one.body] = bool(seen[trait]) and not one.is_likely, seen[trait]
         seen[trait] += 1
     return ranks
 
