@@ -6,10 +6,10 @@ the lenient profile accepts are planned, too: numbers as text, absent sizes and 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from loracle_mockserver.trainer import reading
 from loracle_mockserver.trainer.planned import (
     Argument,
     Caps,
@@ -20,6 +20,7 @@ from loracle_mockserver.trainer.planned import (
     Untrainable,
     fitted,
 )
+from loracle_mockserver.trainer.reading import number, switch, text, whole
 
 __all__ = [
     "CLASS_IMAGES",
@@ -34,7 +35,7 @@ __all__ = [
     "plan",
 ]
 
-T = TypeVar("T", int, float, str, bool)
+T = TypeVar("T")
 Json = Mapping[str, Any]
 
 OPERATIONS = ("createSubjectTraining", "createStyleTraining")
@@ -49,7 +50,6 @@ _RANK = 32
 _STEPS, _STEPS_PER_IMAGE = 2000, 200
 _SIDE = 512
 _NO_WARMUP = "constant"
-_BLANKS = " \t\n\r"  # those that the contract allows around an argument
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "face_crop_region": ("ratio",),
     "resize": ("width", "height"),
@@ -76,9 +76,9 @@ def plan(
     width, height = _size(request, caps)
     images = _images(request, caps)
     instance = _instance_prompt(setting, operation)
-    prior = setting.value("with_prior_preservation", bool, default=False)
-    encoder = setting.value("train_text_encoder", bool, default=False)
-    scheduler = setting.value("lr_scheduler", str, default=_NO_WARMUP)
+    prior = setting.value("with_prior_preservation", switch, default=False)
+    encoder = setting.value("train_text_encoder", switch, default=False)
+    scheduler = setting.value("lr_scheduler", text, default=_NO_WARMUP)
     steps = _steps(setting, len(request["image_dataset_items"]), caps)
     return TrainPlan(
         operation=operation,
@@ -95,9 +95,9 @@ def plan(
         ),
         instance_prompt=instance,
         class_prompt=_only_with(
-            "with_prior_preservation", prior, setting.value("class_prompt", str, default="person")
+            "with_prior_preservation", prior, setting.value("class_prompt", text, default="person")
         ),
-        train_batch_size=setting.value("train_batch_size", int, default=1),
+        train_batch_size=setting.value("train_batch_size", whole, default=1),
         max_train_steps=steps,
         seed=setting.value(
             "seed",
@@ -111,16 +111,16 @@ def plan(
         with_prior_preservation=prior,
         train_text_encoder=encoder,
         prior_loss_weight=_only_with(
-            "with_prior_preservation", prior, setting.value("prior_loss_weight", float, default=1.0)
+            "with_prior_preservation", prior, setting.value("prior_loss_weight", number, default=1.0)
         ),
         class_images=_class_images(prior.effective),
-        lora_r=setting.value("lora_r", int, default=_RANK),
-        lora_alpha=setting.value("lora_alpha", int, default=_RANK),
+        lora_r=setting.value("lora_r", whole, default=_RANK),
+        lora_alpha=setting.value("lora_alpha", whole, default=_RANK),
         lora_text_encoder_r=_only_with(
-            "train_text_encoder", encoder, setting.value("lora_text_encoder_r", int, default=_RANK)
+            "train_text_encoder", encoder, setting.value("lora_text_encoder_r", whole, default=_RANK)
         ),
         lora_text_encoder_alpha=_only_with(
-            "train_text_encoder", encoder, setting.value("lora_text_encoder_alpha", int, default=_RANK)
+            "train_text_encoder", encoder, setting.value("lora_text_encoder_alpha", whole, default=_RANK)
         ),
         components=tuple(
             _component(component, index, (width.effective, height.effective), caps)
@@ -141,47 +141,33 @@ class _Setting:
         if requested is None:
             absence = "null" if name in self._members else "absent"
             return Planned(None, default, "default", f"{absence}: {why or f'{default} is assumed'}")
-        read = _read(requested, kind, f"/expert_setting/{name}")
+        read = reading.read(requested, kind, f"/expert_setting/{name}")
         return Planned(read, read, "request")
 
 
-def _read(value: Any, kind: Callable[[Any], T], pointer: str) -> T:
-    """A value of the request as what it means; 512.0 and, in the lenient profile, "512" are integers."""
-    try:
-        if kind is bool or kind is str:
-            if type(value) is not kind:
-                raise ValueError
-            return value
-        text = value.strip(_BLANKS) if isinstance(value, str) else value
-        read = kind(text)
-        if isinstance(value, bool) or not math.isfinite(read) or (kind is int and read != _number(text)):
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
-        raise Untrainable(
-            "invalid_request", f"{value!r} is no value that this member takes.", pointer
-        ) from None
-    return read
-
-
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) else value
-
-
 def _size(request: Json, caps: Caps) -> tuple[Planned[int], Planned[int]]:
-    asked = {side: request.get(side) for side in ("width", "height")}
-    read = {side: _SIDE if value is None else _read(value, int, f"/{side}") for side, value in asked.items()}
-    if min(read.values()) < 1:
+    asked = [request.get(side) for side in ("width", "height")]
+    read = [
+        _SIDE if value is None else reading.read(value, whole, pointer)
+        for value, pointer in zip(asked, ("/width", "/height"), strict=True)
+    ]
+    if min(read) < 1:
         raise Untrainable("invalid_request", "A picture needs at least one pixel a side.", "/width")
-    cut = fitted(read["width"], read["height"], caps.max_pixels)
-    return tuple(  # type: ignore[return-value] - two, as the sides are
-        Planned(
-            None if asked[side] is None else read[side],
-            size,
-            "cap" if size != read[side] else "default" if asked[side] is None else "request",
-            f"at most {caps.max_pixels} pixels in all" if size != read[side] else "",
-        )
-        for side, size in zip(asked, cut, strict=True)
+    cut = fitted(read[0], read[1], caps.max_pixels)
+    width, height = (
+        Planned(None, size, "default", f"absent: {size} is assumed")
+        if value is None
+        else Planned(size, size, "request")
+        for value, size in zip(asked, read, strict=True)
     )
+    return _cut(width, cut[0], caps), _cut(height, cut[1], caps)
+
+
+def _cut(side: Planned[int], length: int, caps: Caps) -> Planned[int]:
+    """A side of a picture, made shorter where the picture would have too many pixels."""
+    if length == side.effective:
+        return side
+    return Planned(side.requested, length, "cap", f"at most {caps.max_pixels} pixels in all")
 
 
 def _images(request: Json, caps: Caps) -> Planned[int]:
@@ -199,13 +185,13 @@ def _images(request: Json, caps: Caps) -> Planned[int]:
 
 def _instance_prompt(setting: _Setting, operation: str) -> Planned[str]:
     default = "a photo of sks person" if operation == "createSubjectTraining" else "a picture in sks style"
-    return setting.value("instance_prompt", str, default=default, why=f"{default!r} is assumed")
+    return setting.value("instance_prompt", text, default=default, why=f"{default!r} is assumed")
 
 
 def _steps(setting: _Setting, images: int, caps: Caps) -> Planned[int]:
     default = min(_STEPS, _STEPS_PER_IMAGE * images)
     why = f"{default}, the lesser of {_STEPS} and {_STEPS_PER_IMAGE} an image"
-    steps = setting.value("max_train_steps", int, default=default, why=why)
+    steps = setting.value("max_train_steps", whole, default=default, why=why)
     if steps.effective <= caps.max_steps:
         return steps
     note = (
@@ -216,7 +202,7 @@ def _steps(setting: _Setting, images: int, caps: Caps) -> Planned[int]:
 
 
 def _warmup(setting: _Setting, scheduler: str, steps: int) -> Planned[int]:
-    warmup = setting.value("lr_warmup_steps", int, default=0)
+    warmup = setting.value("lr_warmup_steps", whole, default=0)
     if not warmup.effective:
         return warmup
     if scheduler == _NO_WARMUP:
@@ -231,12 +217,12 @@ def _warmup(setting: _Setting, scheduler: str, steps: int) -> Planned[int]:
 
 
 def _rate(setting: _Setting, scheduler: str) -> Planned[float]:
-    rate = setting.value("learning_rate", float, default=1e-4)
+    rate = setting.value("learning_rate", number, default=1e-4)
     if scheduler == "polynomial" and rate.effective <= POLYNOMIAL_END:
         raise Untrainable(
             "polynomial_rate_too_small",
-            f"The polynomial schedule ends at {POLYNOMIAL_END:g}, and learning_rate {rate.effective:g} is not above "
-            "it. Raise learning_rate, or choose another scheduler.",
+            f"The polynomial schedule ends at {POLYNOMIAL_END:g}, and learning_rate {rate.effective:g} is "
+            "not above it. Raise learning_rate, or choose another scheduler.",
             "/expert_setting/learning_rate",
         )
     return rate
@@ -270,9 +256,7 @@ def _component(component: Json, index: int, size: tuple[int, int], caps: Caps) -
     if name == "resize":
         cut = fitted(planned["width"].effective, planned["height"].effective, caps.max_pixels)
         for side, length in zip(("width", "height"), cut, strict=True):
-            if length != planned[side].effective:
-                note = f"at most {caps.max_pixels} pixels in all"
-                planned[side] = Planned(planned[side].requested, length, "cap", note)
+            planned[side] = _cut(planned[side], length, caps)
     return Component(name, index, tuple(Argument(argument, value) for argument, value in planned.items()))
 
 
@@ -280,6 +264,10 @@ def _argument(values: list[Any], default: Any, pointer: str) -> Planned[Any]:
     if not values:
         return Planned(None, default, "default", f"absent: {default} is assumed")
     value = values[-1]
-    kind = type(default)
-    read = value.strip(_BLANKS) if kind is str and isinstance(value, str) else _read(value, kind, pointer)
+    kinds: dict[type, Callable[[Any], Any]] = {
+        int: whole,
+        float: number,
+        str: lambda found: text(found).strip(),
+    }
+    read = reading.read(value, kinds[type(default)], pointer)
     return Planned(read, read, "request", "given more than once: the last one counts" if values[1:] else "")

@@ -1,10 +1,9 @@
-"""What a plan is made of: each value as requested, as used, and why; what may be cut, and what is refused."""
+"""What a plan is made of: each value as requested, as used, and why; what may be cut; what is refused."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
