@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from trainings import INSTANCE, request, run, subject
 
 CODE = """

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from trainings import planned, run, subject
 
 from loracle_mockserver.trainer import avatars, captions, diffusion, training
 from loracle_mockserver.trainer.adapter import Adapter, Array, LoraLayer, digest_of
 from loracle_mockserver.trainer.arithmetic import MOST_TERMS, frozen, on_grid, product, sliced
 from loracle_mockserver.trainer.model import Model
 from loracle_mockserver.trainer.network import DENOISER, TEXT_ENCODER
-from trainings import planned, run, subject
 
 VALUES = st.floats(-1e3, 1e3, allow_subnormal=False)
 

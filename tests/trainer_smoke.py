@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 
 import numpy as np
-
 from checks import seed_page
+from trainings import CLASS, INSTANCE, Pictures, planned, strangers, subject
+
 from loracle_mockserver.trainer.adapter import Adapter
 from loracle_mockserver.trainer.evaluation import loss_drop
 from loracle_mockserver.trainer.model import Model
 from loracle_mockserver.trainer.plan import plan
 from loracle_mockserver.trainer.planned import TrainPlan
 from loracle_mockserver.trainer.training import Outcome
-from trainings import CLASS, INSTANCE, Pictures, planned, strangers, subject
 
 Trainer = Callable[[TrainPlan, Pictures], Outcome]
 
