@@ -11,17 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "COLOURS",
-    "KINDS",
-    "Pixels",
-    "Scene",
-    "Sitter",
-    "built_in",
-    "draw",
-    "random_scene",
-    "random_sitter",
-]
+__all__ = ["COLOURS", "KINDS", "Pixels", "Scene", "Sitter", "built_in", "draw", "random_scene", "random_sitter"]
 
 Pixels = npt.NDArray[np.uint8]
 Colour = tuple[float, float, float]
@@ -114,10 +104,23 @@ def random_scene(random: np.random.Generator) -> Scene:
 
 
 def built_in(count: int, seed: int = 0, side: int = 256) -> tuple[Pixels, ...]:
-    """Pictures (side, side, 3) of one made-up person, in several scenes: the images of who brings none."""
+    """Pictures (side, side, 3) of one made-up person, all taken in one place: the images of who brings none."""
     random = np.random.default_rng([seed, 0xA7A7])
     sitter = random_sitter(random, ("man", "woman"))
-    return tuple(draw(sitter, random_scene(random), side) for _ in range(count))
+    place = random_scene(random)
+    return tuple(draw(sitter, _moved(place, random), side) for _ in range(count))
+
+
+def _moved(scene: Scene, random: np.random.Generator) -> Scene:
+    """The scene a moment later."""
+    x, y, size, light = random.uniform(-1.0, 1.0, 4).tolist()
+    return Scene(
+        background=scene.background,
+        x=scene.x + 0.06 * x,
+        y=scene.y + 0.05 * y,
+        size=scene.size * (1.0 + 0.06 * size),
+        light=scene.light * (1.0 + 0.08 * light),
+    )
 
 
 def draw(sitter: Sitter, scene: Scene, side: int) -> Pixels:
