@@ -5,6 +5,7 @@ So both operands are first written as whole numbers, small enough that each part
 whole number below 2**53: then no addition rounds, and every order gives the same bits. A second slice of
 whole numbers holds what the first one lacks, so that the product is about as precise as in float64 (error-free
 splitting; Ozaki, Ogita, Oishi, Rump 2012). Only products of matrices need this: numpy's own sums have one order.
+The `+ 0.0` is for the sign of a zero, which depends on the order, too.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Frozen:
         bits = _EXACT - WEIGHT_BITS - _bits_of_sum(x.shape[1])
         high, low, unit = _split(x, bits)
         both = np.concatenate((high, low)) @ integers
-        return (both[: len(x)] + both[len(x) :] * 2.0**-bits) * (unit * self.unit)
+        return (both[: len(x)] + both[len(x) :] * 2.0**-bits + 0.0) * (unit * self.unit)
 
 
 def frozen(weight: Array) -> Frozen:
@@ -69,7 +70,7 @@ def product(a: Array, b: Array) -> Array:
     rows, columns = a.shape[0], b.shape[1]
     four = np.concatenate((a_high, a_low)) @ np.concatenate((b_high, b_low), axis=1)
     crossed = four[:rows, columns:] + four[rows:, :columns]
-    return (four[:rows, :columns] + crossed * 2.0**-bits) * (a_unit * b_unit)
+    return (four[:rows, :columns] + crossed * 2.0**-bits + 0.0) * (a_unit * b_unit)
 
 
 def _bits_of_sum(terms: int) -> int:
