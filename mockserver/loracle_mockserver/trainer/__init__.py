@@ -1,4 +1,5 @@
-"""The reference trainer: a small, real DreamBooth-LoRA training on the CPU (extra `trainer`).
+"""The reference trainer: a request that the contract accepts can really be trained, on a CPU.
 
-Nothing of it is imported by the mock's core; `loracle train` and `serve --trainer reference` load it.
+Not Stable Diffusion: a small diffusion model with the training procedure of DreamBooth and LoRA. Nothing
+here is imported but by `loracle train` and `loracle serve --trainer reference`.
 """
