@@ -18,6 +18,8 @@ TRAINING_SIZE = "training size"
 
 _NEEDS_OPENCV = "face_crop_region needs OpenCV: pip install 'loracle[trainer-face]'"
 _NO_WEIGHTS = "not applied: no package ships the weights of GFPGAN"
+_NO_FACE = "no face found: the centre square"
+_NOT_LOOKED_FOR = "no photograph, no face looked for: the centre square"
 _CASCADE = "haarcascade_frontalface_default.xml"
 _DETECTION_SIDE = 640
 """The longest side of a picture that faces are looked for in; larger ones are made smaller for it."""
@@ -46,11 +48,12 @@ class ComponentRecord:
 
 
 def process(
-    picture: Image.Image, image: int, plan: TrainPlan, caps: Caps
+    picture: Image.Image, image: int, plan: TrainPlan, caps: Caps, *, has_faces: bool = True
 ) -> tuple[Image.Image, list[ComponentRecord]]:
     """An RGB picture after the plan's components, in their order, and at the training's size; with records.
 
-    Raises Untrainable (`missing_extra`) where faces are to be found and OpenCV is not installed.
+    Where it is known that there are no faces, none are looked for. Raises Untrainable (`missing_extra`)
+    where they are looked for and OpenCV is not installed.
     """
     records: list[ComponentRecord] = []
 
@@ -61,7 +64,7 @@ def process(
 
     for component in plan.components:
         if component.name == "face_crop_region":
-            box, note = _face_region(picture, component)
+            box, note = _face_region(picture, component, has_faces=has_faces)
             step(component.name, picture.crop(box), note, box=box)
         elif component.name == "resize":
             size = component["width"], component["height"]
@@ -92,10 +95,12 @@ def _upscale(picture: Image.Image, factor: float, caps: Caps, step: Any) -> None
     step(name, picture.resize(size, Image.Resampling.LANCZOS), note)
 
 
-def _face_region(picture: Image.Image, component: Component) -> tuple[tuple[int, int, int, int], str]:
+def _face_region(
+    picture: Image.Image, component: Component, *, has_faces: bool
+) -> tuple[tuple[int, int, int, int], str]:
     """The square around the largest face, its side the face's times the ratio; without a face the centre."""
     ratio = component["ratio"]
-    face = _largest_face(picture)
+    face = _largest_face(picture) if has_faces else None
     limit = min(picture.size)
     if face is None:
         return _square(

@@ -7,7 +7,7 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from loracle_mockserver.trainer.planned import Caps, TrainPlan, Untrainable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["INPUT", "SIDE", "TrainingImages", "area_average", "from_bytes", "from_folder"]
+__all__ = ["INPUT", "SIDE", "TrainingImages", "area_average", "built_in", "from_bytes", "from_folder"]
 
 SIDE = 8
 """The engine trains on pictures of so many pixels a side."""
@@ -104,6 +104,20 @@ def from_bytes(
     return _processed(named, plan, caps or Caps(), source, ())
 
 
+def built_in(plan: TrainPlan, caps: Caps | None = None) -> TrainingImages:
+    """Drawn avatars of one made-up person, for whoever brings no pictures; the plan's seed says which person.
+
+    No face detector is asked: it was made for photographs.
+    """
+    from loracle_mockserver.trainer import avatars  # noqa: PLC0415 - drawn only where they are needed
+
+    drawn = avatars.built_in(plan.images.effective, plan.seed.effective)
+    steps = _Steps(plan, caps or Caps(), has_faces=False)
+    for pixels in drawn:
+        steps.take(Image.fromarray(pixels), "drawn")
+    return steps.images("built-in avatars")
+
+
 def area_average(picture: Image.Image) -> NDArray[np.float64]:
     """An RGB picture as (8, 8, 3) numbers in [-1, 1], each the mean over its part of the area.
 
@@ -128,24 +142,51 @@ def _summed(values: NDArray[Any]) -> NDArray[np.int64]:
     return sums
 
 
+class _Steps:
+    """Takes the pictures one after the other through the components; the full ones are let go."""
+
+    def __init__(self, plan: TrainPlan, caps: Caps, *, has_faces: bool = True) -> None:
+        self._plan, self._caps, self._has_faces = plan, caps, has_faces
+        self._pixels: list[NDArray[np.float64]] = []
+        self._kept: list[Image.Image] = []
+        self._records: list[ComponentRecord] = []
+
+    @property
+    def count(self) -> int:
+        """How many were taken."""
+        return len(self._pixels)
+
+    def take(self, picture: Image.Image, note: str) -> None:
+        """Processes the next picture; `note` says how it was read."""
+        self._records.append(ComponentRecord(self.count, INPUT, True, note, picture.size, picture.size))
+        picture, done = process(picture, self.count, self._plan, self._caps, has_faces=self._has_faces)
+        self._records += done
+        self._pixels.append(area_average(picture))
+        self._kept.append(_thumbnail(picture))
+
+    def images(self, source: str, ignored: Iterable[str] = ()) -> TrainingImages:
+        """All that were taken. Raises Untrainable where the plan has more."""
+        if self.count != len(self._plan.captions):
+            raise _wrong_count(str(self.count), self._plan)
+        return TrainingImages(
+            np.stack(self._pixels),
+            self._plan.captions,
+            tuple(self._kept),
+            tuple(self._records),
+            source,
+            tuple(ignored),
+        )
+
+
 def _processed(
-    named: Iterable[tuple[str, bytes]], plan: TrainPlan, caps: Caps, source: str, ignored: Sequence[str]
+    named: Iterable[tuple[str, bytes]], plan: TrainPlan, caps: Caps, source: str, ignored: Iterable[str]
 ) -> TrainingImages:
-    pixels, kept, records = [], [], []
-    for index, (name, data) in enumerate(named):
-        if index == len(plan.captions):
-            raise _wrong_count(f"more than {index}", plan)
-        picture, note = _decoded(name, data, f"/image_dataset_items/{index}", caps)
-        records.append(ComponentRecord(index, INPUT, True, note, picture.size, picture.size))
-        picture, done = process(picture, index, plan, caps)
-        records += done
-        pixels.append(area_average(picture))
-        kept.append(_thumbnail(picture))
-    if len(pixels) != len(plan.captions):
-        raise _wrong_count(str(len(pixels)), plan)
-    return TrainingImages(
-        np.stack(pixels), plan.captions, tuple(kept), tuple(records), source, tuple(ignored)
-    )
+    steps = _Steps(plan, caps)
+    for name, data in named:
+        if steps.count == len(plan.captions):
+            raise _wrong_count(f"more than {steps.count}", plan)
+        steps.take(*_decoded(name, data, f"/image_dataset_items/{steps.count}", caps))
+    return steps.images(source, ignored)
 
 
 def _wrong_count(found: str, plan: TrainPlan) -> Untrainable:

@@ -15,7 +15,7 @@ _BLANKS = " \t\n\r"  # those that the contract allows around a number in a text
 
 
 def read(value: Any, kind: Callable[[Any], T], pointer: str) -> T:
-    """The value as what it means. Raises Untrainable where it is none of that kind: the contract refuses it."""
+    """The value as what it means. Raises Untrainable where it is none of that kind."""
     try:
         return kind(value)
     except (TypeError, ValueError, OverflowError):
