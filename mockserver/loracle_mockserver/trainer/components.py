@@ -105,7 +105,7 @@ def _face_region(
     if face is None:
         return _square(
             picture, picture.width / 2, picture.height / 2, limit
-        ), "no face found: the centre square"
+        ), _NO_FACE if has_faces else _NOT_LOOKED_FOR
     left, upper, side = face
     wanted = side * ratio
     note = f"a face of {round(side)} pixels, ratio {ratio:g}"
