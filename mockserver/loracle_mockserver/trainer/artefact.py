@@ -56,11 +56,11 @@ class ArtefactError(ValueError):
     """A folder that holds no adapter that can be read; the text says what is wrong with which file."""
 
 
-def write(outcome: Outcome, plan: TrainPlan, images: TrainingImages, out: Path) -> tuple[str, ...]:
-    """Writes the artefact into a folder, as a whole or not at all; answers the names of the files.
+def write(outcome: Outcome, plan: TrainPlan, images: TrainingImages, out: Path) -> tuple[Path, ...]:
+    """Writes the artefact into a folder, as a whole or not at all; answers the files.
 
-    An artefact that stands there already is replaced; anything else is left alone. Raises ArtefactError for
-    that, OSError where nothing can be written.
+    An artefact that stands there already is replaced; anything else is left alone. Raises OSError where
+    nothing can be written, FileExistsError where something else stands there.
     """
     from loracle_mockserver.trainer.picture import picture  # noqa: PLC0415 - readers need no Pillow
     from loracle_mockserver.trainer.report import report  # noqa: PLC0415
@@ -74,17 +74,17 @@ def write(outcome: Outcome, plan: TrainPlan, images: TrainingImages, out: Path) 
             path = folder / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
-    return tuple(files)
+    return tuple(out / name for name in files)
 
 
 def check_place(out: Path) -> None:
-    """Raises ArtefactError where something stands that is neither an empty folder nor an artefact."""
+    """Raises FileExistsError where something stands that is neither an empty folder nor an artefact."""
     if not out.exists() and not out.is_symlink():
         return
     if not out.is_dir() or out.is_symlink():
-        raise ArtefactError(f"{out} is no folder; name another place")
+        raise FileExistsError(f"{out} is no folder; name another place")
     if any(out.iterdir()) and not ((out / CONFIG).is_file() and (out / REPORT).is_file()):
-        raise ArtefactError(f"{out} holds something else; name a new or an empty folder")
+        raise FileExistsError(f"{out} holds something else; name a new or an empty folder")
 
 
 def adapter_files(adapter: Adapter) -> dict[str, bytes]:
