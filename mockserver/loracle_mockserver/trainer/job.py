@@ -45,12 +45,11 @@ _SHOWN = 300  # characters of what a process that crashed has said last
 class Job:
     """One training, in a child process while `run` lasts.
 
-    `on_event` hears every event but the ending, in the thread that runs the job. `command` starts the child.
-    `later` calls a function after so many seconds unless it is canceled, as threading.Timer does.
+    `command` starts the child. `later` calls a function after so many seconds unless it is canceled, as
+    threading.Timer does.
     """
 
     order: Order
-    on_event: Callable[[Event], None] = lambda _: None
     command: Sequence[str] = COMMAND
     later: Callable[[float, Callable[[], None]], threading.Timer] = threading.Timer
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
@@ -60,9 +59,10 @@ class Job:
     _timers: list[threading.Timer] = field(default_factory=list, init=False)
     _step: int = field(default=0, init=False)
 
-    def run(self) -> Ending:
+    def run(self, hear: Callable[[Event], None] = lambda _: None) -> Ending:
         """Runs the training, and says how it ended. At the end there is no process any more.
 
+        `hear` is given every event but the ending, in this thread.
         Call it once, and from a thread that outlives it: on Linux the child ends with the thread.
         """
         with tempfile.TemporaryFile() as errors:
@@ -74,7 +74,7 @@ class Job:
                 except OSError as error:
                     return Failed("not_started", f"No process can be started: {error.strerror or error}")
             try:
-                ending = self._follow(process)
+                ending = self._follow(process, hear)
             finally:
                 self._end(process)
             return self._ending(ending, process.returncode, errors)
@@ -102,7 +102,7 @@ class Job:
         self._after(self.order.caps.wall_seconds, self._be_late)
         return process
 
-    def _follow(self, process: subprocess.Popen[bytes]) -> Ending | None:
+    def _follow(self, process: subprocess.Popen[bytes], hear: Callable[[Event], None]) -> Ending | None:
         """Hears the child until it is silent; None where it did not say how it ended."""
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the process was started without pipes")
@@ -120,7 +120,7 @@ class Job:
                 return event
             if isinstance(event, Step):
                 self._step = event.step
-            self.on_event(event)
+            hear(event)
         return None
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
