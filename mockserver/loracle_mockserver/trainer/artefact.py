@@ -7,6 +7,7 @@ encoder has the same two files in `text_encoder/`, as in PEFT's own DreamBooth e
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -78,13 +79,20 @@ def write(outcome: Outcome, plan: TrainPlan, images: TrainingImages, out: Path) 
 
 
 def check_place(out: Path) -> None:
-    """Raises FileExistsError where something stands that is neither an empty folder nor an artefact."""
-    if not out.exists() and not out.is_symlink():
-        return
-    if not out.is_dir() or out.is_symlink():
-        raise FileExistsError(f"{out} is no folder; name another place")
-    if any(out.iterdir()) and not ((out / CONFIG).is_file() and (out / REPORT).is_file()):
-        raise FileExistsError(f"{out} holds something else; name a new or an empty folder")
+    """Raises OSError where no artefact can be written: FileExistsError where something else stands there.
+
+    An empty folder and an artefact give way, and missing folders above are made.
+    """
+    if out.is_symlink() or out.exists():
+        if out.is_symlink() or not out.is_dir():
+            raise FileExistsError(f"{out} is no folder; name another place")
+        if any(out.iterdir()) and not ((out / CONFIG).is_file() and (out / REPORT).is_file()):
+            raise FileExistsError(f"{out} holds something else; name a new or an empty folder")
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise FileExistsError(f"{above} is no folder, so {out} cannot be one in it")
+    if not os.access(above, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(out))
 
 
 def adapter_files(adapter: Adapter) -> dict[str, bytes]:
