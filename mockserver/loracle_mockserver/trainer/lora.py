@@ -62,14 +62,14 @@ class AdaptedLinear:
         return self._linear.backward(gradient) + product(lowered, self._lora.A)
 
 
-def initial(
-    shapes: Mapping[str, tuple[int, int]], r: int, random: np.random.Generator
-) -> dict[str, LoraLayer]:
+def initial(shapes: Mapping[str, tuple[int, int]], r: int, random: np.random.Generator) -> dict[str, LoraLayer]:
     """LoRA layers as PEFT begins with them, for layers of these shapes (in, out).
 
     A is uniform within 1 / sqrt(in) (Kaiming, a = sqrt(5)), B is zero: at first nothing is changed.
     """
     return {
-        name: LoraLayer(A=random.uniform(-1.0, 1.0, (r, inputs)) / np.sqrt(inputs), B=np.zeros((outputs, r)))
+        name: LoraLayer(
+            A=random.uniform(-1.0, 1.0, (r, inputs)) / np.sqrt(inputs), B=np.zeros((outputs, r))
+        )
         for name, (inputs, outputs) in shapes.items()
     }
