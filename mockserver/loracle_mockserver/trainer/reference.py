@@ -117,9 +117,7 @@ class ReferenceTrainer:
         if request is not None:
             images = [self._image(call.namespace, item) for item in request["image_dataset_items"]]
         if missing := images.count(None):
-            notes.append(
-                f"Built-in avatars stand for {missing} of {len(images)} images: they were not uploaded."
-            )
+            notes.append(f"Built-in avatars stand for {missing} of {len(images)} images, never uploaded.")
         try:
             self._folder.begin(*key, Record("queued", notes=tuple(notes)))
             if request is None:
