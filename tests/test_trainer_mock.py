@@ -287,7 +287,7 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) ->
 def test_a_training_that_breaks_the_trainer_does_not_stop_the_next_one(
     mock: TrainedMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Scripted, hear: object) -> object:
+    def broken(*_: object) -> object:
         raise KeyError("x")
 
     with monkeypatch.context() as changed:
