@@ -1,14 +1,16 @@
 """Makes the reference trainer's base model: trained here, on drawn and captioned avatars, and written as float16.
 
-    python pretraining/build.py            trains it (minutes of CPU) and writes the package data
-    python pretraining/build.py --check    trains its first steps only, and compares them with what is recorded
+python pretraining/build.py            trains it (minutes of CPU) and writes the package data
+python pretraining/build.py --check    trains its first steps only, and compares them with what is recorded
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy: the order of a sum, so that a rebuild gives the same bytes
+os.environ["OPENBLAS_NUM_THREADS"] = (
+    "1"  # before numpy: the order of a sum, so that a rebuild gives the same bytes
+)
 
 import argparse
 import json
@@ -30,7 +32,7 @@ from loracle_mockserver.trainer.optimizer import AdamW, clipped
 from loracle_mockserver.trainer.pretrained import FILE
 
 SEED = 20231208
-STEPS = 16_000
+STEPS = 8_000
 BATCH = 192
 RATE = 2e-3
 AVATARS = 40_000
@@ -60,16 +62,25 @@ class Trained:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="compare with what is recorded; write nothing")
-    parser.add_argument("--steps", type=int, default=STEPS, help="for trials; the committed model has the default")
+    parser.add_argument(
+        "--steps", type=int, default=STEPS, help="for trials; the committed model has the default"
+    )
     parser.add_argument("--output", type=Path, default=FILE)
     options = parser.parse_args(arguments)
     weights, losses = train(CHECKED_STEPS if options.check else options.steps, options.steps)
     first = [float(f"{loss:.6g}") for loss in losses[:CHECKED_STEPS]]
     if options.check:
         return check(first, options.output)
-    record = {"seed": SEED, "steps": options.steps, "first_losses": first, "loss": float(np.mean(losses[-500:]))}
+    record = {
+        "seed": SEED,
+        "steps": options.steps,
+        "first_losses": first,
+        "loss": float(np.mean(losses[-500:])),
+    }
     metadata = {key: json.dumps(value) for key, value in sorted(record.items())}
     options.output.write_bytes(save(weights, metadata=metadata))
     print(f"{options.output}: {options.output.stat().st_size:,} bytes, loss {record['loss']:.4f}")
@@ -84,7 +95,10 @@ def check(first: list[float], file: Path) -> int:
     if np.allclose(first, recorded, rtol=1e-3, atol=0.0):
         print(f"the first {len(first)} losses are as recorded")
         return 0
-    print(f"the base model was not made by this script: {first[-1]} != {recorded[-1]}; run it again", file=sys.stderr)
+    print(
+        f"the base model was not made by this script: {first[-1]} != {recorded[-1]}; run it again",
+        file=sys.stderr,
+    )
     return 1
 
 
@@ -122,7 +136,10 @@ def train(steps: int, planned: int) -> tuple[dict[str, np.ndarray], list[float]]
         for name, weight in weights.items():
             average[name] += (1.0 - keep) * (weight - average[name])
         if step % 500 == 499:
-            print(f"step {step + 1}: loss {np.mean(losses[-500:]):.4f}, {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"step {step + 1}: loss {np.mean(losses[-500:]):.4f}, {time.monotonic() - began:.0f} s",
+                flush=True,
+            )
     return {name: _stored(name, weight).astype(np.float16) for name, weight in average.items()}, losses
 
 

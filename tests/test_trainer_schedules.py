@@ -15,17 +15,19 @@ from hypothesis import strategies as st
 from loracle_mockserver.trainer.optimizer import AdamW, clipped
 from loracle_mockserver.trainer.schedulers import POLYNOMIAL_END, SCHEDULERS, learning_rate
 
-TABLE = json.loads((Path(__file__).parent / "tables" / "diffusers_schedules.json").read_text(encoding="utf-8"))
+TABLE = json.loads(
+    (Path(__file__).parent / "tables" / "diffusers_schedules.json").read_text(encoding="utf-8")
+)
 
 
 @pytest.mark.parametrize(
-    "case", TABLE["cases"], ids=lambda case: f"{case['scheduler']}-{case['rate']:g}-{case['warmup']}-{case['steps']}"
+    "case",
+    TABLE["cases"],
+    ids=lambda case: f"{case['scheduler']}-{case['rate']:g}-{case['warmup']}-{case['steps']}",
 )
 def test_every_rate_is_that_of_diffusers(case: dict[str, Any]) -> None:
     rates = [
-        learning_rate(
-            case["scheduler"], step, rate=case["rate"], warmup=case["warmup"], steps=case["steps"]
-        )
+        learning_rate(case["scheduler"], step, rate=case["rate"], warmup=case["warmup"], steps=case["steps"])
         for step in range(case["steps"])  # those that a training uses
     ]
     assert rates == pytest.approx(case["rates"][: case["steps"]], rel=1e-13, abs=1e-22)
@@ -58,7 +60,9 @@ def test_adamw_takes_the_steps_of_its_paper() -> None:
     weight = np.array([[1.0, -2.0]])
     optimizer = AdamW({"w": weight})
     expected, first, second = [1.0, -2.0], [0.0, 0.0], [0.0, 0.0]
-    for step, (gradient, rate) in enumerate([([0.5, -1e-9], 0.1), ([-0.25, 3.0], 0.01), ([0.0, 0.0], 0.3)], 1):
+    for step, (gradient, rate) in enumerate(
+        [([0.5, -1e-9], 0.1), ([-0.25, 3.0], 0.01), ([0.0, 0.0], 0.3)], 1
+    ):
         optimizer.step({"w": np.array([gradient])}, rate)
         for place, value in enumerate(gradient):
             first[place] = 0.9 * first[place] + 0.1 * value

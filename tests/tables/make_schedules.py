@@ -53,7 +53,9 @@ def main(source: Path) -> None:
                 rates.append(None)
         table.append({"scheduler": name, "rate": rate, "warmup": warmup, "steps": steps, "rates": rates})
     made = {"made_by": f"tests/tables/make_schedules.py with diffusers {VERSION}", "cases": table}
-    Path(__file__).with_name("diffusers_schedules.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    Path(__file__).with_name("diffusers_schedules.json").write_text(
+        json.dumps(made, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

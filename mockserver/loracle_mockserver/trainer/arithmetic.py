@@ -17,12 +17,32 @@ import numpy as np
 
 from loracle_mockserver.trainer.adapter import Array
 
-__all__ = ["WEIGHT_BITS", "Frozen", "frozen", "on_grid", "product"]
+__all__ = ["MOST_TERMS", "WEIGHT_BITS", "Frozen", "Sliced", "frozen", "on_grid", "product", "sliced"]
 
-_EXACT = 53  # bits of a float64's significand
-WEIGHT_BITS = 21
-"""Of a frozen weight: it is a multiple of 2**-21 of the power of two above its matrix' largest entry."""
+MOST_TERMS = 512
+"""Of a sum; 2**22 * 2**22 * 512 is 2**53. Longer sums are added up from such parts, in order."""
+_BITS = 22
+WEIGHT_BITS = 22
+"""Of a frozen weight: it is a multiple of 2**-22 of the power of two above its matrix' largest entry."""
+_LOW = 2.0**-_BITS
 _SMALLEST = -900  # of an exponent: scaling by its power of two must not overflow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sliced:
+    """A matrix, about `(high + low * 2**-22) * unit`: whole numbers of at most 2**22, and a power of two."""
+
+    high: Array
+    low: Array
+    unit: float
+
+    @property
+    def T(self) -> Sliced:  # noqa: N802 - as numpy names it
+        """Transposed."""
+        return Sliced(self.high.T, self.low.T, self.unit)
+
+    def _part(self, rows: slice, columns: slice) -> Sliced:
+        return Sliced(self.high[rows, columns], self.low[rows, columns], self.unit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,27 +52,31 @@ class Frozen:
     integers: Array
     unit: float
 
-    def apply(self, x: Array) -> Array:
+    def apply(self, x: Sliced) -> Array:
         """`x @ weight.T` for x of shape (n, in)."""
         return self._times(x, self.integers.T)
 
-    def apply_transposed(self, x: Array) -> Array:
+    def apply_transposed(self, x: Sliced) -> Array:
         """`x @ weight` for x of shape (n, out)."""
         return self._times(x, self.integers)
 
-    def _times(self, x: Array, integers: Array) -> Array:
-        bits = _EXACT - WEIGHT_BITS - _bits_of_sum(x.shape[1])
-        high, low, unit = _split(x, bits)
-        both = np.concatenate((high, low)) @ integers
-        return (both[: len(x)] + both[len(x) :] * 2.0**-bits + 0.0) * (unit * self.unit)
+    def _times(self, x: Sliced, integers: Array) -> Array:
+        both = np.concatenate((x.high, x.low)) @ integers
+        rows = len(x.high)
+        return (both[:rows] + both[rows:] * _LOW + 0.0) * (x.unit * self.unit)
 
 
 def frozen(weight: Array) -> Frozen:
-    """A matrix as exact whole numbers. Raises ValueError for one that `on_grid` did not make."""
+    """A matrix as exact whole numbers.
+
+    Raises ValueError for one that `on_grid` did not make, and for one with a side above MOST_TERMS.
+    """
     unit = _unit(weight, WEIGHT_BITS)
     integers = weight / unit
     if not np.array_equal(integers, np.rint(integers)):
         raise ValueError("the weights are not on the grid of WEIGHT_BITS; round them with on_grid")
+    if max(weight.shape) > MOST_TERMS:
+        raise ValueError(f"a product with a matrix {weight.shape} is not exact; at most {MOST_TERMS} a side")
     return Frozen(integers, unit)
 
 
@@ -62,31 +86,31 @@ def on_grid(weight: Array) -> Array:
     return (np.rint(weight / unit) * unit).astype(np.float16).astype(np.float64)
 
 
-def product(a: Array, b: Array) -> Array:
-    """`a @ b` of two matrices, with a relative error (to the largest entries) of about 2**-40."""
-    bits = (_EXACT - _bits_of_sum(a.shape[1])) // 2
-    a_high, a_low, a_unit = _split(a, bits)
-    b_high, b_low, b_unit = _split(b, bits)
-    rows, columns = a.shape[0], b.shape[1]
-    four = np.concatenate((a_high, a_low)) @ np.concatenate((b_high, b_low), axis=1)
-    crossed = four[:rows, columns:] + four[rows:, :columns]
-    return (four[:rows, :columns] + crossed * 2.0**-bits + 0.0) * (a_unit * b_unit)
+def sliced(x: Array) -> Sliced:
+    """A matrix, ready for products; each entry is exact to about 2**-44 of the largest one."""
+    unit = _unit(x, _BITS)
+    scaled = x * (1.0 / unit)
+    high = np.rint(scaled)
+    scaled -= high
+    scaled *= 1.0 / _LOW
+    return Sliced(high, np.rint(scaled, out=scaled), unit)
 
 
-def _bits_of_sum(terms: int) -> int:
-    return max(terms - 1, 0).bit_length()
+def product(a: Sliced, b: Sliced) -> Array:
+    """`a @ b` of two matrices, with a relative error (to the largest entries) of about 2**-43."""
+    terms = a.high.shape[1]
+    if terms > MOST_TERMS:
+        everything = slice(None)
+        parts = [slice(first, first + MOST_TERMS) for first in range(0, terms, MOST_TERMS)]
+        found = np.zeros((a.high.shape[0], b.high.shape[1]))
+        for part in parts:
+            found += product(a._part(everything, part), b._part(part, everything))  # noqa: SLF001
+        return found
+    crossed = a.high @ b.low + a.low @ b.high
+    return (a.high @ b.high + crossed * _LOW + 0.0) * (a.unit * b.unit)
 
 
 def _unit(x: Array, bits: int) -> float:
     """The power of two by which no entry is more than 2**bits."""
-    largest = float(np.abs(x).max(initial=0.0))
+    largest = max(float(x.max(initial=0.0)), -float(x.min(initial=0.0)))
     return math.ldexp(1.0, max(math.frexp(largest)[1], _SMALLEST) - bits)
-
-
-def _split(x: Array, bits: int) -> tuple[Array, Array, float]:
-    """Whole numbers with `x` about `(high + low * 2**-bits) * unit`, none of them above 2**bits."""
-    unit = _unit(x, bits)
-    scaled = x * (1.0 / unit)
-    high = np.rint(scaled)
-    low = np.rint((scaled - high) * 2.0**bits)
-    return high, low, unit

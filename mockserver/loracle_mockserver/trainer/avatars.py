@@ -11,7 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["COLOURS", "KINDS", "Pixels", "Scene", "Sitter", "built_in", "draw", "random_scene", "random_sitter"]
+__all__ = [
+    "COLOURS",
+    "KINDS",
+    "Pixels",
+    "Scene",
+    "Sitter",
+    "built_in",
+    "draw",
+    "random_scene",
+    "random_sitter",
+]
 
 Pixels = npt.NDArray[np.uint8]
 Colour = tuple[float, float, float]

@@ -32,9 +32,7 @@ def loss(adapter: Adapter | None, pictures: Array, prompts: Sequence[str], *, se
     total = 0.0
     for first in range(0, len(x), _ROWS):
         rows = slice(first, first + _ROWS)
-        predicted = model.predict(
-            diffusion.noised(x[rows], noise[rows], t[rows]), t[rows], all_prompts[rows]
-        )
+        predicted = model.predict(diffusion.noised(x[rows], noise[rows], t[rows]), t[rows], all_prompts[rows])
         error = predicted - diffusion.velocity(x[rows], noise[rows], t[rows])
         total += float(np.sum(error * error))
     return total / x.size

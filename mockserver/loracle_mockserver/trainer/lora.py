@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loracle_mockserver.trainer.adapter import Array, LoraLayer
-from loracle_mockserver.trainer.arithmetic import Frozen, frozen, product
+from loracle_mockserver.trainer.arithmetic import Frozen, Sliced, frozen, product, sliced
 
 __all__ = ["AdaptedLinear", "FrozenLinear", "initial"]
 
@@ -27,11 +27,15 @@ class FrozenLinear:
 
     def forward(self, x: Array) -> Array:
         """(n, in) -> (n, out)."""
-        return self.weight.apply(x) + self.bias
+        return self.apply(sliced(x))
 
     def backward(self, gradient: Array) -> Array:
         """The loss's gradient by the output -> that by the input."""
-        return self.weight.apply_transposed(gradient)
+        return self.weight.apply_transposed(sliced(gradient))
+
+    def apply(self, x: Sliced) -> Array:
+        """As `forward`."""
+        return self.weight.apply(x) + self.bias
 
 
 class AdaptedLinear:
@@ -49,27 +53,27 @@ class AdaptedLinear:
 
     def forward(self, x: Array) -> Array:
         """(n, in) -> (n, out)."""
-        self._x = x
-        self._lowered = product(x, self._lora.A.T)
-        return self._linear.forward(x) + product(self._lowered, self._lora.B.T) * self._scale
+        self._x, self._a, self._b = sliced(x), sliced(self._lora.A), sliced(self._lora.B)
+        self._lowered = sliced(product(self._x, self._a.T))
+        return self._linear.apply(self._x) + product(self._lowered, self._b.T) * self._scale
 
     def backward(self, gradient: Array) -> Array:
         """The loss's gradient by the output -> that by the input."""
-        scaled = gradient * self._scale
-        lowered = product(scaled, self._lora.B)
-        self.by_b = product(scaled.T, self._lowered)
+        by_output = sliced(gradient)
+        self.by_b = product(by_output.T, self._lowered) * self._scale
+        lowered = sliced(product(by_output, self._b) * self._scale)
         self.by_a = product(lowered.T, self._x)
-        return self._linear.backward(gradient) + product(lowered, self._lora.A)
+        return self._linear.weight.apply_transposed(by_output) + product(lowered, self._a)
 
 
-def initial(shapes: Mapping[str, tuple[int, int]], r: int, random: np.random.Generator) -> dict[str, LoraLayer]:
+def initial(
+    shapes: Mapping[str, tuple[int, int]], r: int, random: np.random.Generator
+) -> dict[str, LoraLayer]:
     """LoRA layers as PEFT begins with them, for layers of these shapes (in, out).
 
     A is uniform within 1 / sqrt(in) (Kaiming, a = sqrt(5)), B is zero: at first nothing is changed.
     """
     return {
-        name: LoraLayer(
-            A=random.uniform(-1.0, 1.0, (r, inputs)) / np.sqrt(inputs), B=np.zeros((outputs, r))
-        )
+        name: LoraLayer(A=random.uniform(-1.0, 1.0, (r, inputs)) / np.sqrt(inputs), B=np.zeros((outputs, r)))
         for name, (inputs, outputs) in shapes.items()
     }

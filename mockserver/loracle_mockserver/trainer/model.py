@@ -29,9 +29,7 @@ class Model:
             denoiser = self._with(denoiser, adapter.layers, scale, "denoiser")
             if adapter.text_encoder_layers:
                 scale = adapter.text_encoder_alpha / adapter.text_encoder_r
-                text_encoder = self._with(
-                    text_encoder, adapter.text_encoder_layers, scale, "text_encoder"
-                )
+                text_encoder = self._with(text_encoder, adapter.text_encoder_layers, scale, "text_encoder")
         self._trains_text = adapter is not None and bool(adapter.text_encoder_layers)
         self._text_encoder = TextEncoder(weights()["text_encoder.embedding"], text_encoder)
         self._denoiser = Denoiser(denoiser)

@@ -29,7 +29,7 @@ __all__ = ["SAMPLES", "Adapter", "Canceled", "Images", "LoraLayer", "Outcome", "
 
 SAMPLES = 4
 """Pictures that are sampled before and after the training."""
-_CLASS_BATCH = 8  # class images sampled between two looks at whether the training is canceled
+_CLASS_BATCH = 32  # class images sampled between two looks at whether the training is canceled
 # Of each random stream of a training; none depends on how much another one is used.
 _WEIGHTS, _CLASS, _ORDER, _NOISE, _SAMPLE = range(5)
 
@@ -87,7 +87,9 @@ def train(
     images are made. Raises Canceled; Untrainable (`no_images`, `diverged`).
     """
     if not len(images.pixels):
-        raise Untrainable("no_images", "There is nothing to train on without an image.", "/image_dataset_items")
+        raise Untrainable(
+            "no_images", "There is nothing to train on without an image.", "/image_dataset_items"
+        )
     with np.errstate(over="ignore", invalid="ignore"):  # what diverges is found by its loss
         return _train(plan, images, emit, is_canceled)
 
@@ -128,7 +130,9 @@ def _train(
         rates.append(rate)
         if losses_of.prior is not None:
             prior_losses.append(losses_of.prior)
-        if not np.isfinite(losses_of.whole) or not all(np.isfinite(weight).all() for weight in weights.values()):
+        if not np.isfinite(losses_of.whole) or not all(
+            np.isfinite(weight).all() for weight in weights.values()
+        ):
             raise Untrainable(
                 "diverged",
                 f"The loss is no finite number at step {step + 1}. Lower learning_rate, or lora_alpha against lora_r.",
@@ -223,7 +227,9 @@ def _initial(plan: TrainPlan) -> Adapter:
     r, text_r = plan.lora_r.effective, plan.lora_text_encoder_r.effective
     return Adapter(
         layers=initial(DENOISER, r, random),
-        text_encoder_layers=initial(TEXT_ENCODER, text_r, random) if plan.train_text_encoder.effective else {},
+        text_encoder_layers=initial(TEXT_ENCODER, text_r, random)
+        if plan.train_text_encoder.effective
+        else {},
         r=r,
         alpha=plan.lora_alpha.effective,
         text_encoder_r=text_r,
