@@ -43,9 +43,11 @@ class Engine(Protocol):
         self, plan: TrainPlan, images: Any, *, emit: Callable[[Event], None], is_canceled: Callable[[], bool]
     ) -> Any:
         """The outcome of a training. Raises Untrainable, StoppedError."""
+        ...
 
     def write(self, outcome: Any, plan: TrainPlan, images: Any, out: Path) -> Sequence[str]:
         """Writes the artefact, and answers the names of its files. Raises OSError."""
+        ...
 
 
 class ReferenceEngine:
@@ -66,8 +68,7 @@ class ReferenceEngine:
         """See `artefact.write`."""
         from loracle_mockserver.trainer import artefact  # noqa: PLC0415 - needs numpy
 
-        written: Sequence[str] = artefact.write(outcome, plan, images, out)
-        return written
+        return [path.relative_to(out).as_posix() for path in artefact.write(outcome, plan, images, out)]
 
 
 class _LimitReachedError(Exception):
