@@ -169,6 +169,7 @@ def through_the_shell(made: Export, folder: Path) -> list[str]:
     done = subprocess.run(
         ["sh", "-c", functions + made.as_shell()], cwd=folder, capture_output=True, check=True, timeout=60
     )
+    assert done.stderr == b"", "a comment became a command"
     return done.stdout.decode().split("\0")[:-1]
 
 
