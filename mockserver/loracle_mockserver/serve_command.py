@@ -189,10 +189,10 @@ def _configuration(context: click.Context, chosen: dict[str, Any], *, is_public:
         origins=tuple(map(_origin, chosen["origins"])),
         access_log=chosen["access_log"],
         log_format=chosen["log_format"],
+        **trainer_settings(chosen),
         replay=_cassette(context, chosen),
         replay_latency=chosen["replay_latency"],
         replay_fallback=chosen["replay_fallback"],
-        **trainer_settings(chosen),
     )
 
 

@@ -200,7 +200,7 @@ def _train(plan: TrainPlan, caps: Caps, chosen: Mapping[str, Any]) -> None:
         outcome = training.train(plan, taken, emit=progress.take)
         progress.close()
         files = artefact.write(outcome, plan, taken, out)
-    except artefact.ArtefactError as error:
+    except FileExistsError as error:
         raise CouldNotRunError(f"--out: {error}") from None
     except BrokenPipeError:
         raise
@@ -212,15 +212,16 @@ def _train(plan: TrainPlan, caps: Caps, chosen: Mapping[str, Any]) -> None:
 
 
 def _print_result(
-    outcome: Outcome, images: TrainingImages, out: Path, files: tuple[str, ...], form: str
+    outcome: Outcome, images: TrainingImages, out: Path, files: tuple[Path, ...], form: str
 ) -> None:
     from loracle_mockserver.trainer import telling  # noqa: PLC0415
     from loracle_mockserver.trainer.artefact import REPORT  # noqa: PLC0415
     from loracle_mockserver.trainer.report import WHAT_IT_IS  # noqa: PLC0415
 
+    names = [path.relative_to(out).as_posix() for path in files]
     if form == "json":
         report = json.loads((out / REPORT).read_bytes())
-        click.echo(json.dumps({"out": str(out), "files": files, "report": report}, indent=2))
+        click.echo(json.dumps({"out": str(out), "files": names, "report": report}, indent=2))
         return
     steps, count = len(outcome.losses), len(images.captions)
     click.echo(
@@ -229,7 +230,7 @@ def _print_result(
     )
     click.echo(f"adapter {outcome.adapter.digest}")
     click.echo(telling.sentences(telling.done_to_images(images)), nl=False)
-    click.echo(f"files: {', '.join(files)}")
+    click.echo(f"files: {', '.join(names)}")
     click.echo(WHAT_IT_IS)
 
 

@@ -21,6 +21,7 @@ class Trainer(Protocol):
 
     def seconds_to_wait(self) -> float | None:
         """None where another training can be taken, or in how many seconds that is likely."""
+        ...
 
     def keep(self, namespace: str, asset: str, image: bytes) -> None:
         """Takes the bytes of an uploaded image. Raises StoreError where they cannot be kept."""
@@ -30,14 +31,17 @@ class Trainer(Protocol):
 
         Raises StoreError where nothing can be noted of it.
         """
+        ...
 
     def stage(
         self, namespace: str, task: Task, behaviour: Behaviour, moment: float, fault: str | None = None
     ) -> Stage:
         """Where a training stands; the last three are as for `stage_of`."""
+        ...
 
     def run(self, namespace: str, task: Task) -> dict[str, Any] | None:
         """What is known of the real training of a task, as JSON; None where there is none."""
+        ...
 
     def cancel(self, namespace: str, task_id: str) -> None:
         """Ends a training that is not over; of one that is, or that there is not, nothing changes."""

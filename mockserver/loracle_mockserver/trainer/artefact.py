@@ -7,6 +7,7 @@ encoder has the same two files in `text_encoder/`, as in PEFT's own DreamBooth e
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -56,11 +57,11 @@ class ArtefactError(ValueError):
     """A folder that holds no adapter that can be read; the text says what is wrong with which file."""
 
 
-def write(outcome: Outcome, plan: TrainPlan, images: TrainingImages, out: Path) -> tuple[str, ...]:
-    """Writes the artefact into a folder, as a whole or not at all; answers the names of the files.
+def write(outcome: Outcome, plan: TrainPlan, images: TrainingImages, out: Path) -> tuple[Path, ...]:
+    """Writes the artefact into a folder, as a whole or not at all; answers the files.
 
-    An artefact that stands there already is replaced; anything else is left alone. Raises ArtefactError for
-    that, OSError where nothing can be written.
+    An artefact that stands there already is replaced; anything else is left alone. Raises OSError where
+    nothing can be written, FileExistsError where something else stands there.
     """
     from loracle_mockserver.trainer.picture import picture  # noqa: PLC0415 - readers need no Pillow
     from loracle_mockserver.trainer.report import report  # noqa: PLC0415
@@ -74,17 +75,24 @@ def write(outcome: Outcome, plan: TrainPlan, images: TrainingImages, out: Path) 
             path = folder / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
-    return tuple(files)
+    return tuple(out / name for name in files)
 
 
 def check_place(out: Path) -> None:
-    """Raises ArtefactError where something stands that is neither an empty folder nor an artefact."""
-    if not out.exists() and not out.is_symlink():
-        return
-    if not out.is_dir() or out.is_symlink():
-        raise ArtefactError(f"{out} is no folder; name another place")
-    if any(out.iterdir()) and not ((out / CONFIG).is_file() and (out / REPORT).is_file()):
-        raise ArtefactError(f"{out} holds something else; name a new or an empty folder")
+    """Raises OSError where no artefact can be written: FileExistsError where something else stands there.
+
+    An empty folder and an artefact give way, and missing folders above are made.
+    """
+    if out.is_symlink() or out.exists():
+        if out.is_symlink() or not out.is_dir():
+            raise FileExistsError(f"{out} is no folder; name another place")
+        if any(out.iterdir()) and not ((out / CONFIG).is_file() and (out / REPORT).is_file()):
+            raise FileExistsError(f"{out} holds something else; name a new or an empty folder")
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise FileExistsError(f"{above} is no folder, so {out} cannot be one in it")
+    if not os.access(above, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(out))
 
 
 def adapter_files(adapter: Adapter) -> dict[str, bytes]:

@@ -99,35 +99,30 @@ def main(engine: Engine | None = None, images: Any = None) -> None:
 
 def read_images(order: Order, plan: TrainPlan, caps: Caps) -> Any:
     """The pictures of an order. Raises Untrainable for those that cannot be used."""
-    from loracle_mockserver.trainer.images import from_bytes  # noqa: PLC0415 - needs numpy and Pillow
+    from loracle_mockserver.trainer.images import built_in, from_bytes  # noqa: PLC0415 - needs numpy
 
-    used = order.images[: len(plan.captions)]
-    drawn = sum(path is None for path in used)
-    if not drawn:
-        source = "uploads"
-    else:
-        source = "built-in avatars" if drawn == len(used) else f"uploads and {drawn} built-in avatars"
-    return from_bytes(_pictures(used), plan, caps, source=source)
+    paths = order.images[: len(plan.captions)]
+    drawn = paths.count(None)
+    if drawn == len(paths):
+        return built_in(plan, caps)
+    source = f"uploads and {drawn} built-in avatars" if drawn else "uploads"
+    return from_bytes(_pictures(paths, plan.seed.effective), plan, caps, source=source)
 
 
-def _pictures(paths: tuple[str | None, ...]) -> Iterator[bytes]:
+def _pictures(paths: tuple[str | None, ...], seed: int) -> Iterator[bytes]:
     """The pictures as files, in their order; where there is none, a built-in avatar."""
-    avatars = _avatars(len(paths)) if None in paths else ()
-    for index, path in enumerate(paths):
-        yield avatars[index] if path is None else Path(path).read_bytes()
-
-
-def _avatars(count: int) -> tuple[bytes, ...]:
     from PIL import Image  # noqa: PLC0415 - needs the extra
 
-    from loracle_mockserver.trainer.avatars import built_in  # noqa: PLC0415 - needs numpy
+    from loracle_mockserver.trainer import avatars  # noqa: PLC0415 - needs numpy
 
-    files = []
-    for pixels in built_in(count):
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PNG")
-        files.append(file.getvalue())
-    return tuple(files)
+    drawn = avatars.built_in(len(paths), seed) if None in paths else ()
+    for index, path in enumerate(paths):
+        if path is not None:
+            yield Path(path).read_bytes()
+        else:
+            file = io.BytesIO()
+            Image.fromarray(drawn[index]).save(file, "PNG")
+            yield file.getvalue()
 
 
 def _line() -> bytes | None:

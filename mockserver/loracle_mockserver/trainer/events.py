@@ -107,7 +107,8 @@ def read_line(line: bytes) -> Event:
         values = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise EventError(f"a line that is no JSON is no event: {error}") from None
-    kind = _KINDS.get(values.pop("event", None)) if isinstance(values, dict) else None
+    name = values.pop("event", None) if isinstance(values, dict) else None
+    kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise EventError("a line without a known member `event` is no event")
     known = {member.name: str(member.type) for member in fields(kind)}

@@ -22,6 +22,7 @@ class Work(Protocol):
 
     def run(self, hear: Callable[[Event], None]) -> Ending:
         """Does the work, gives every event but the last to `hear`, and says how it ended."""
+        ...
 
     def cancel(self) -> None:
         """Ends the work, from any thread."""

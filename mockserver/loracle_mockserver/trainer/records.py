@@ -2,7 +2,7 @@
 
     lock                        held by the server that uses the folder
     uploads/NAMESPACE/ASSET     the bytes of an image
-    runs/NAMESPACE/TASK/        run.json, and the artefact of a training that ended well
+    runs/NAMESPACE/TASK/        run.json, and in adapter/ the artefact of a training that ended well
 
 What stands here survives the server. A training whose run.json says `queued` while no server works on it was
 lost with the server that did.
@@ -94,6 +94,10 @@ class RunFolder:
     def run(self, namespace: str, task_id: str) -> Path:
         """The folder of a training."""
         return self.place / "runs" / namespace / task_id
+
+    def adapter(self, namespace: str, task_id: str) -> Path:
+        """Where the artefact of a training is written."""
+        return self.run(namespace, task_id) / "adapter"
 
     def runs(self) -> list[tuple[str, str]]:
         """Namespace and task of every training that is kept, oldest first."""

@@ -117,9 +117,7 @@ class ReferenceTrainer:
         if request is not None:
             images = [self._image(call.namespace, item) for item in request["image_dataset_items"]]
         if missing := images.count(None):
-            notes.append(
-                f"Built-in avatars stand for {missing} of {len(images)} images: they were not uploaded."
-            )
+            notes.append(f"Built-in avatars stand for {missing} of {len(images)} images, never uploaded.")
         try:
             self._folder.begin(*key, Record("queued", notes=tuple(notes)))
             if request is None:
@@ -129,7 +127,7 @@ class ReferenceTrainer:
         except OSError as error:
             raise _unwritable(error) from None
         order = Order(
-            request, task.operation, str(self._folder.run(*key)), tuple(images), self._caps, self._seed
+            request, task.operation, str(self._folder.adapter(*key)), tuple(images), self._caps, self._seed
         )
         self._queue.put(Run(key, self._make_job(order), notes=tuple(notes)))
         for note in notes:
@@ -142,7 +140,7 @@ class ReferenceTrainer:
 
     def _ended(self, run: Run) -> None:
         """Notes how a training ended. Called in the queue's thread."""
-        ending, folder = run.ending, self._folder.run(*run.key)
+        ending, folder = run.ending, self._folder.adapter(*run.key)
         if isinstance(ending, Done):
             try:
                 file = hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest()
@@ -214,7 +212,7 @@ class ReferenceTrainer:
         if run is not None:
             state = "running" if run.is_running else "queued"
             record = Record(state, progress=run.progress, notes=run.notes)
-        return {"folder": str(self._folder.run(namespace, task.id)), **asdict(record)}
+        return {"folder": str(self._folder.adapter(namespace, task.id)), **asdict(record)}
 
     def _found(self, key: Key) -> tuple[Run | None, Record]:
         """The run of a training that is not over, or else its record."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +16,6 @@ from loracle_mockserver.trainer.planned import Caps, Planned, TrainPlan, Untrain
 __all__ = [
     "Ending",
     "Engine",
-    "Meter",
     "ReferenceEngine",
     "StoppedError",
     "cap_notes",
@@ -45,9 +43,11 @@ class Engine(Protocol):
         self, plan: TrainPlan, images: Any, *, emit: Callable[[Event], None], is_canceled: Callable[[], bool]
     ) -> Any:
         """The outcome of a training. Raises Untrainable, StoppedError."""
+        ...
 
-    def write(self, outcome: Any, plan: TrainPlan, images: Any, out: Path) -> Sequence[Path]:
-        """Writes the artefact, and answers its files. Raises OSError."""
+    def write(self, outcome: Any, plan: TrainPlan, images: Any, out: Path) -> Sequence[str]:
+        """Writes the artefact, and answers the names of its files. Raises OSError."""
+        ...
 
 
 class ReferenceEngine:
@@ -64,12 +64,11 @@ class ReferenceEngine:
         except Canceled as error:
             raise StoppedError(error.step) from None
 
-    def write(self, outcome: Any, plan: TrainPlan, images: Any, out: Path) -> Sequence[Path]:
+    def write(self, outcome: Any, plan: TrainPlan, images: Any, out: Path) -> Sequence[str]:
         """See `artefact.write`."""
         from loracle_mockserver.trainer import artefact  # noqa: PLC0415 - needs numpy
 
-        written: Sequence[Path] = artefact.write(outcome, plan, images, out)
-        return written
+        return [path.relative_to(out).as_posix() for path in artefact.write(outcome, plan, images, out)]
 
 
 class _LimitReachedError(Exception):
@@ -78,27 +77,6 @@ class _LimitReachedError(Exception):
     def __init__(self, failed: Failed) -> None:
         super().__init__(failed.message)
         self.failed = failed
-
-
-@dataclass
-class Meter:
-    """Looks after each step how long a training has taken, in seconds of the wall and of the CPU."""
-
-    caps: Caps
-    wall: Callable[[], float] = time.monotonic
-    cpu: Callable[[], float] = time.process_time
-    _began: tuple[float, float] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._began = self.wall(), self.cpu()
-
-    def check(self, step: int) -> None:
-        """Raises an error that `run_training` makes a failure of, where a cap is reached."""
-        wall, cpu = self.wall() - self._began[0], self.cpu() - self._began[1]
-        if wall > self.caps.wall_seconds:
-            raise _LimitReachedError(wall_failure(self.caps, step))
-        if cpu > self.caps.cpu_seconds:
-            raise _LimitReachedError(cpu_failure(self.caps, step))
 
 
 def wall_failure(caps: Caps, step: int) -> Failed:
@@ -124,25 +102,27 @@ def run_training(  # noqa: PLR0913 - all but three have a default
     emit: Callable[[Event], None] = lambda _: None,
     is_canceled: Callable[[], bool] = lambda: False,
     engine: Engine | None = None,
-    meter: Meter | None = None,
+    cpu: Callable[[], float] = time.process_time,
 ) -> Ending:
     """Trains what a valid request asks for, writes the artefact into the folder `out`, and says how it ended.
 
-    `images` reads the pictures for the plan that it is given. Every event goes through `emit`, the ending,
-    too. What is the fault of the request, the pictures, the disk or a cap is a `Failed`; another exception is
-    a mistake of the program, and is raised.
+    `images` reads the pictures for the plan that it is given; `cpu` tells the CPU seconds of this process,
+    which are looked at after each step. Every event goes through `emit`, the ending, too. What is the fault
+    of the request, the pictures, the disk or a cap is a `Failed`; another exception is a mistake of the
+    program, and is raised.
     """
     from loracle_mockserver.trainer.plan import plan as planned  # noqa: PLC0415 - the core has no use for it
 
     caps = caps or Caps()
-    engine, meter, done = engine or ReferenceEngine(), meter or Meter(caps), 0
+    engine, began, done = engine or ReferenceEngine(), cpu(), 0
 
     def told(event: Event) -> None:
         nonlocal done
         emit(event)
         if isinstance(event, Step):
             done = event.step
-            meter.check(done)
+            if cpu() - began > caps.cpu_seconds:
+                raise _LimitReachedError(cpu_failure(caps, done))
 
     ending: Ending
     try:
@@ -152,9 +132,8 @@ def run_training(  # noqa: PLR0913 - all but three have a default
         outcome = engine.train(plan, pictures, emit=told, is_canceled=is_canceled)
         if is_canceled():
             raise StoppedError(done)  # noqa: TRY301 - it ends here as it does in the engine
-        out.mkdir(parents=True, exist_ok=True)
         files = engine.write(outcome, plan, pictures, out)
-        ending = Done(outcome.adapter.digest, tuple(str(path.relative_to(out)) for path in files))
+        ending = Done(outcome.adapter.digest, tuple(files))
     except Untrainable as error:
         where = f" ({error.pointer})" if error.pointer else ""
         ending = Failed(error.reason, error.message + where)
