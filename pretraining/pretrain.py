@@ -75,31 +75,35 @@ def main(arguments: Sequence[str]) -> int:
     weights, losses = train(CHECKED_STEPS if options.check else options.steps, options.steps)
     first = [float(f"{loss:.6g}") for loss in losses[:CHECKED_STEPS]]
     if options.check:
-        return check(first, options.output)
+        return check(first, options.steps, options.output)
     record = {
         "seed": SEED,
         "steps": options.steps,
         "first_losses": first,
         "loss": float(np.mean(losses[-500:])),
     }
-    metadata = {key: json.dumps(value) for key, value in sorted(record.items())}
-    options.output.write_bytes(save(weights, metadata=metadata))
+    # One member: safetensors writes several in the order of a hash map, which differs between processes.
+    options.output.write_bytes(save(weights, metadata={"record": json.dumps(record)}))
     print(f"{options.output}: {options.output.stat().st_size:,} bytes, loss {record['loss']:.4f}")
     return 0
 
 
-def check(first: list[float], file: Path) -> int:
-    """0 where the recorded losses of the first steps are those of this script, up to a machine's rounding."""
+def check(first: list[float], steps: int, file: Path) -> int:
+    """0 where a file's record is of this script: its seed and steps, and the first losses up to rounding."""
     content = file.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    recorded = json.loads(header["__metadata__"]["first_losses"])
-    if np.allclose(first, recorded, rtol=1e-3, atol=0.0):
-        print(f"the first {len(first)} losses are as recorded")
+    record = json.loads(header["__metadata__"]["record"])
+    wrong = [
+        f"{name} {record[name]} instead of {expected}"
+        for name, expected in (("seed", SEED), ("steps", steps))
+        if record[name] != expected
+    ]
+    if not np.allclose(first, record["first_losses"], rtol=1e-3, atol=0.0):
+        wrong.append(f"a loss of {record['first_losses'][-1]} instead of {first[-1]} at step {len(first)}")
+    if not wrong:
+        print(f"the seed, the steps and the first {len(first)} losses are as recorded")
         return 0
-    print(
-        f"the base model was not made by this script: {first[-1]} != {recorded[-1]}; run it again",
-        file=sys.stderr,
-    )
+    print(f"{file} was not made by this script: {'; '.join(wrong)}. Run it again.", file=sys.stderr)
     return 1
 
 
