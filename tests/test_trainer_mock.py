@@ -102,10 +102,14 @@ def test_a_failure_tells_its_reason_wherever_somebody_looks(
     assert f"training {task} is failed: killed: The kernel" in caplog.text
 
 
-def test_uploaded_bytes_are_the_images(mock: TrainedMock, caplog: pytest.LogCaptureFixture) -> None:
+def test_uploaded_bytes_are_the_images(
+    mock: TrainedMock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    private = tmp_path / "private.png"
+    private.write_bytes(b"a file of the server, which no id may name")
     caplog.set_level("INFO", "loracle")
     asset = mock.upload(b"the bytes of an image")
-    reply = mock.create(image_dataset_items=[{"assets_id": asset}, {"assets_id": "../../../etc/passwd"}])
+    reply = mock.create(image_dataset_items=[{"assets_id": asset}, {"assets_id": str(private)}])
     known, unknown = mock.works[0].order.images
     assert known is not None
     assert Path(known).read_bytes() == b"the bytes of an image"
