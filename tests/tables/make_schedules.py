@@ -53,10 +53,10 @@ def main(source: Path) -> None:
             except ZeroDivisionError:
                 rates.append(None)
         table.append({"scheduler": name, "rate": rate, "warmup": warmup, "steps": steps, "rates": rates})
-    made = {"made_by": f"tests/tables/make_schedules.py with diffusers {VERSION}", "cases": table}
-    Path(__file__).with_name("diffusers_schedules.json").write_text(
-        json.dumps(made, indent=1) + "\n", encoding="utf-8"
-    )
+    rows = ",\n".join(json.dumps(row) for row in table)
+    made_by = json.dumps(f"tests/tables/make_schedules.py with diffusers {VERSION}")
+    text = f'{{"made_by": {made_by}, "cases": [\n{rows}\n]}}\n'
+    Path(__file__).with_name("diffusers_schedules.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
