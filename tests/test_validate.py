@@ -125,6 +125,16 @@ def test_lints_never_change_the_verdict() -> None:
         ({"lora_text_encoder_r": 8, "train_text_encoder": False}, {"lint.text_encoder_not_trained"}),
         ({"learning_rate": 0.0003}, {"lint.undocumented_learning_rate"}),
         ({"learning_rate": 1e-6}, set()),
+        ({"lr_warmup_steps": 1, "max_train_steps": 1}, {"lint.warmup_trains_nothing"}),
+        ({"lr_warmup_steps": 1, "max_train_steps": 2}, set()),
+        ({"lr_warmup_steps": 2, "max_train_steps": 2}, {"lint.warmup_longer_than_training"}),
+        ({"lr_warmup_steps": 0, "max_train_steps": 1}, set()),
+        (
+            {"learning_rate": 1e-7, "lr_scheduler": "polynomial"},
+            {"lint.polynomial_rate_too_small", "lint.undocumented_learning_rate"},
+        ),
+        ({"learning_rate": 1e-6, "lr_scheduler": "polynomial"}, set()),
+        ({"learning_rate": 1e-7, "lr_scheduler": "cosine"}, {"lint.undocumented_learning_rate"}),
     ],
 )
 def test_lints_speak_at_their_edge_only(setting: Any, expected: set[str]) -> None:

@@ -22,6 +22,7 @@ Payload = dict[str, Any]
 
 _LINTED = ("createSubjectTraining", "createStyleTraining")
 _FEW_IMAGES = 6
+_POLYNOMIAL_END = 1e-7  # where diffusers' polynomial schedule ends
 _ARGUMENTS = {
     "face_crop_region": ("ratio",),
     "resize": ("width", "height"),
@@ -100,11 +101,17 @@ def _schedule(payload: Payload) -> Iterator[Finding]:
     setting = _setting(payload)
     warmup = _number(setting.get("lr_warmup_steps"))
     path = ("expert_setting", "lr_warmup_steps")
-    if warmup and setting.get("lr_scheduler") in (None, "constant"):
+    scheduler = setting.get("lr_scheduler")
+    if warmup and scheduler in (None, "constant"):
         yield "lint.warmup_without_effect", path
     steps = _number(setting.get("max_train_steps"))
-    if warmup and steps is not None and warmup >= steps:
+    if warmup and steps == 1 and scheduler not in (None, "constant"):
+        yield "lint.warmup_trains_nothing", path
+    elif warmup and steps is not None and warmup >= steps:
         yield "lint.warmup_longer_than_training", path
+    rate = _number(setting.get("learning_rate"))
+    if scheduler == "polynomial" and rate is not None and rate <= _POLYNOMIAL_END:
+        yield "lint.polynomial_rate_too_small", ("expert_setting", "learning_rate")
     if steps is not None and steps < len(payload["image_dataset_items"]):
         yield "lint.steps_below_images", ("expert_setting", "max_train_steps")
 

@@ -19,6 +19,7 @@ _COMMANDS = {
     "judge": "judge_command",
     "proxy": "proxy_command",
     "fuzz": "fuzz_command",
+    "train": "train_command",
 }
 
 

@@ -26,7 +26,8 @@ class Configuration:
     `settings` are those of the worlds that were given explicitly; they win over those of the plan.
     `plan` is what the file `plan_file` held when it was `plan_read`, as far as it is watched (None: it is
     not). `origins` are those that browsers may call from, `is_public` says that other machines can reach
-    the server. `replay` is the cassette that is played.
+    the server. `replay` is the cassette that is played. `trainer_folder` is where the reference trainer works
+    (None: in a temporary one), `trainer_caps` are those of its caps that were given.
     """
 
     profile: Profile = "strict"
@@ -48,6 +49,9 @@ class Configuration:
     replay: Cassette | None = None
     replay_latency: bool = False
     replay_fallback: Literal["error", "mock"] = "error"
+    trainer: Literal["simulated", "reference"] = "simulated"
+    trainer_folder: Path | None = None
+    trainer_caps: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def behaviour(self) -> Behaviour:

@@ -17,7 +17,7 @@ from loracle_mockserver.engine import Engine
 from loracle_mockserver.fault_rules import FaultPlanError, FaultRule
 from loracle_mockserver.faults import FaultPlan
 from loracle_mockserver.journal import Entry
-from loracle_mockserver.life_cycle import STATES, stage_of
+from loracle_mockserver.life_cycle import STATES
 from loracle_mockserver.tasks import Task
 from loracle_mockserver.world import SETTINGS, Settings, World
 
@@ -237,8 +237,9 @@ class Control:
     def force(self, task_id: str, state: str | None, namespace: str | None = None) -> dict[str, Any]:
         """Puts a task into a state in which it stays; None lets it go on by itself.
 
-        The states are those of `life_cycle.STATES`. Raises ControlError for another one,
-        UnknownTaskError where there is no such task, AmbiguousTaskError where several namespaces have it.
+        CANCELED ends a real training, for good. The states are those of `life_cycle.STATES`. Raises
+        ControlError for another one, UnknownTaskError where there is no such task, AmbiguousTaskError where
+        several namespaces have it.
         """
         if state is not None and state not in STATES:
             raise ControlError(f"no state {state[:80]!r}; there are {', '.join(STATES)}")
@@ -252,11 +253,15 @@ class Control:
         if task is None:
             raise UnknownTaskError(f"there is no task {task_id[:80]!r}")
         store.flush()
+        if state == "CANCELED":
+            self._engine.trainer.cancel(owners[0], task_id)
         return self._described(owners[0], task)
 
     def _described(self, namespace: str, task: Task) -> dict[str, Any]:
         world = self._engine.world(namespace)
-        stage = stage_of(task, world.behaviour, world.now(self._engine.wall()))
+        moment = world.now(self._engine.wall())
+        stage = self._engine.trainer.stage(namespace, task, world.behaviour, moment)
+        run = self._engine.trainer.run(namespace, task)
         return {
             "namespace": namespace,
             **stage.as_summary(task),
@@ -266,6 +271,7 @@ class Control:
             "polls": task.polls,
             "fault": task.fault,
             "forced": task.forced,
+            **({"run": run} if run is not None else {}),
         }
 
     def entries(

@@ -41,6 +41,7 @@ from loracle_mockserver.reading import read
 from loracle_mockserver.redaction import REDACTED
 from loracle_mockserver.refusals import body_too_large, headers_too_large, no_route, wrong_method
 from loracle_mockserver.store import MemoryStore, Store, StoreError
+from loracle_mockserver.trainers import Simulated, Trainer
 from loracle_mockserver.world import SETTINGS, Settings, World
 
 __all__ = ["MAX_HEADERS", "MAX_UPLOAD", "UPLOADS", "Engine", "store_failure"]
@@ -58,8 +59,8 @@ class Engine:
     """One mock. `keys` empty means that any key is accepted; `wall` reads the wall clock in seconds.
 
     `behaviour` is what its worlds begin with. `heir` is the namespace whose fault rules count where a
-    key is refused: such a call belongs to nobody, and a test wants its own plan to be asked. Raises
-    StoreError where the store cannot be used.
+    key is refused: such a call belongs to nobody, and a test wants its own plan to be asked. `trainer` says
+    where trainings stand. Raises StoreError where the store cannot be used.
     """
 
     profile: Profile = "strict"
@@ -70,6 +71,7 @@ class Engine:
     store: Store = field(default_factory=MemoryStore)
     wall: Callable[[], float] = time.time
     heir: str = _NOBODY
+    trainer: Trainer = field(default_factory=Simulated)
 
     def __post_init__(self) -> None:
         self._routes: dict[str, dict[str, spec.Operation]] = {}
@@ -101,6 +103,7 @@ class Engine:
 
     def reset(self, namespace: str | None = None) -> None:
         """Puts one namespace, or all, back to the start; the plan and the contract stay."""
+        self.trainer.forget(namespace)
         self.store.reset(namespace)
         if namespace is None:
             self._start()

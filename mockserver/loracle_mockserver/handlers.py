@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
@@ -15,18 +16,21 @@ from loracle_contracts import spec
 from loracle_contracts.explain import excerpt
 from loracle_contracts.locate import Lines, locate, pointer
 from loracle_mockserver.call import Call
-from loracle_mockserver.life_cycle import GONE, STATES, Stage, stage_of, trained_model
+from loracle_mockserver.journal import NOTE
+from loracle_mockserver.life_cycle import GONE, STATES, Stage, trained_model
 from loracle_mockserver.message import JSON_TYPE, Reply, error_reply, json_reply
 from loracle_mockserver.redaction import REDACTED, Credentials
 from loracle_mockserver.store import Store
 from loracle_mockserver.tasks import Task
+from loracle_mockserver.trainers import Trainer
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "asset_text"]
 
 _PAGE = 10
 _FIRST_INTEGER_ASSET = 100_024  # the example of the vendor's page
 _KINDS = {"getSubjectTraining": "subject", "getStyleTraining": "style"}
 _LISTED_VIOLATIONS = 50
+_LONGEST_NOTE = 500
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _Item = TypeVar("_Item")
 
@@ -36,6 +40,7 @@ class Mock(Protocol):
 
     seed: int
     store: Store
+    trainer: Trainer
 
 
 def _create(mock: Mock, call: Call) -> Reply:
@@ -43,6 +48,9 @@ def _create(mock: Mock, call: Call) -> Reply:
         refusal = _refuse_unknown_assets(mock, call)
         if refusal is not None:
             return refusal
+    seconds = mock.trainer.seconds_to_wait()
+    if seconds is not None:
+        return _refuse_for_now(seconds)
     body = call.request.body
     if mock.store.is_shared:
         # What leaves the process holds no key, be it that a client writes its own into a caption.
@@ -56,7 +64,21 @@ def _create(mock: Mock, call: Call) -> Reply:
         body,
         call.task_fault,
     )
-    return Reply(200, b'{"task_id":"%b"}' % task.id.encode(), [JSON_TYPE])
+    reply = Reply(200, b'{"task_id":"%b"}' % task.id.encode(), [JSON_TYPE])
+    for note in mock.trainer.begin(call, task):
+        reply.headers.append(_note(note))
+    return reply
+
+
+def _refuse_for_now(seconds: float) -> Reply:
+    later = math.ceil(seconds)
+    message = f"The queue of trainings is full; in {later} s there may be room."
+    return error_reply("RATE_LIMIT_EXCEEDED", message, headers=((b"retry-after", b"%d" % later),))
+
+
+def _note(text: str) -> tuple[bytes, bytes]:
+    # A message may quote a request, and a header takes no text but ASCII on one line.
+    return NOTE, " ".join(ascii(text)[1:-1].split())[:_LONGEST_NOTE].encode()
 
 
 def _refuse_unknown_assets(mock: Mock, call: Call) -> Reply | None:
@@ -64,7 +86,7 @@ def _refuse_unknown_assets(mock: Mock, call: Call) -> Reply | None:
     unknown = [
         index
         for index, item in enumerate(items)
-        if not mock.store.has_asset(call.namespace, _text(item["assets_id"]))
+        if not mock.store.has_asset(call.namespace, asset_text(item["assets_id"]))
     ]
     if not unknown:
         return None
@@ -88,7 +110,8 @@ def _refuse_unknown_assets(mock: Mock, call: Call) -> Reply | None:
     return error_reply("INVALID_REQUEST_BODY", message, metadata)
 
 
-def _text(asset: str | float) -> str:
+def asset_text(asset: str | float) -> str:
+    """An asset id as the store knows it."""
     # The contract takes 26.0 for the integer 26, and SDKs send integer ids back as text.
     return str(int(asset)) if isinstance(asset, float) else str(asset)
 
@@ -99,9 +122,13 @@ def _state(mock: Mock, call: Call) -> Reply:
     if known is not None and known.type == _KINDS[call.operation.id]:
         task = mock.store.poll(call.namespace, task_id)
         if task is not None:
-            stage = stage_of(task, call.world.behaviour, call.moment, call.task_fault)
+            behaviour = call.world.behaviour
+            stage = mock.trainer.stage(call.namespace, task, behaviour, call.moment, call.task_fault)
             if stage.state != GONE:
-                return json_reply(stage.as_state(task))
+                reply = json_reply(stage.as_state(task))
+                if stage.note:
+                    reply.headers.append(_note(stage.note))
+                return reply
     kind = _KINDS[call.operation.id]
     message = f"This key has no {kind} training {excerpt(task_id)!r}."
     if known is not None and known.type != kind:
@@ -112,7 +139,7 @@ def _state(mock: Mock, call: Call) -> Reply:
 def _stages(mock: Mock, call: Call) -> Iterator[tuple[Task, Stage]]:
     """The tasks of the key with where they stand, newest first."""
     for task in mock.store.tasks(call.namespace):
-        stage = stage_of(task, call.world.behaviour, call.moment)
+        stage = mock.trainer.stage(call.namespace, task, call.world.behaviour, call.moment)
         if stage.state != GONE:
             yield task, stage
 
@@ -164,6 +191,7 @@ def _upload(mock: Mock, call: Call) -> Reply:
         return error_reply(
             "API_NOT_FOUND", "No such upload URL was handed out; use it whole, with its query."
         )
+    mock.trainer.keep(call.namespace, asset, call.request.body)
     return Reply(200)
 
 
@@ -185,7 +213,7 @@ def _models(mock: Mock, call: Call) -> Reply:
         (task, stage)
         for task, stage in (() if excluded else _stages(mock, call))
         if STATES[stage.state].model_status is not None
-        and (words in task.name.lower() or words in trained_model(task).lower())
+        and (words in task.name.lower() or words in trained_model(task, stage.weights).lower())
     )
     page, cursor = _page(call, found)
     models = [_model(task, stage) for task, stage in page]
@@ -193,8 +221,8 @@ def _models(mock: Mock, call: Call) -> Reply:
 
 
 def _model(task: Task, stage: Stage) -> dict[str, Any]:
-    name = trained_model(task)
-    digest = hashlib.sha256(f"loracle file\n{task.id}".encode()).hexdigest()
+    name = trained_model(task, stage.weights)
+    digest = stage.file or hashlib.sha256(f"loracle file\n{task.id}".encode()).hexdigest()
     return {
         "id": int(digest[:8], 16),
         "name": task.name,

@@ -19,7 +19,7 @@ from loracle_contracts.verdict import Profile, Violation
 from loracle_mockserver.fault_catalogue import CREATES, STATUS_CALLS
 from loracle_mockserver.redaction import Credentials, redacted_headers, redacted_query
 
-__all__ = ["MAX_BODY_KEPT", "NO_ROUTE", "Entry", "describe"]
+__all__ = ["MAX_BODY_KEPT", "NOTE", "NO_ROUTE", "Entry", "describe"]
 
 MAX_BODY_KEPT = 64 * 1024  # bytes of a body that the journal keeps
 # Refusals that no rule of an operation explains, because there is no operation.
@@ -27,6 +27,8 @@ NO_ROUTE = ("API_NOT_FOUND", "METHOD_NOT_ALLOWED", "HEADERS_TOO_LARGE", "REQUEST
 _SERVER_RULES = ("header.authorization.key", "path.doubled_slash", "assets_id.uploaded")
 _JUDGED: tuple[Profile, ...] = ("strict", "lenient")
 _LISTED_NAMES = 100
+# A header of answers: what became of a real training, or of its images.
+NOTE = b"x-loracle-note"
 
 
 class Entry(NamedTuple):
@@ -216,6 +218,7 @@ def _as_text(header: tuple[bytes, bytes]) -> tuple[str, str]:
 def describe(n: int, entry: Entry) -> dict[str, Any]:
     """An entry as JSON: what was asked and answered, the verdicts, what went wrong on demand."""
     shown = entry.redacted()
+    notes = [value.decode("latin-1") for name, value in shown.reply_headers if name == NOTE]
     verdicts: dict[str, Any] = {}
     for profile in _JUDGED:
         found = entry.violations(profile)
@@ -247,4 +250,5 @@ def describe(n: int, entry: Entry) -> dict[str, Any]:
         "received_at": entry.received_at,
         "seconds": entry.seconds,
         "delay": entry.delay,
+        **({"notes": notes} if notes else {}),
     }

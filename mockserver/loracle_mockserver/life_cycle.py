@@ -74,12 +74,19 @@ def path_of(fault: str | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where a training stands: the state, the progress in percent, and the seconds to the end."""
+    """Where a training stands: the state, the progress in percent, and the seconds to the end.
+
+    `weights` is the SHA-256 of the weights, and `file` that of the model's file, where one was really made;
+    `note` is what an answer says of a training beside what the API has words for.
+    """
 
     state: str
     progress: float
     eta: float
     has_extra: bool = True
+    weights: str = ""
+    file: str = ""
+    note: str = ""
 
     def as_state(self, task: Task) -> dict[str, Any]:
         """The answer to a status call; every documented key is there, none is null."""
@@ -109,7 +116,7 @@ class Stage:
         status = STATES[self.state].model_status
         if status is None:
             return []
-        return [{"model_name": trained_model(task), "model_status": status}]
+        return [{"model_name": trained_model(task, self.weights), "model_status": status}]
 
 
 def stage_of(task: Task, behaviour: Behaviour, moment: float, fault: str | None = None) -> Stage:
@@ -157,14 +164,17 @@ def stage_of(task: Task, behaviour: Behaviour, moment: float, fault: str | None 
     return Stage(state, progress, round(rest + sum(ahead), 1), has_extra)
 
 
-def trained_model(task: Task) -> str:
+def trained_model(task: Task, weights: str = "") -> str:
     """The name of the model that the training makes: when it would be done, and a hash of its id.
+
+    Where there are weights, their hash has a part in it.
 
     How long a training takes by default counts, not what is set: whoever remembers a name can use it
     after the settings have changed.
     """
     done = int(task.created_at + _WALK)
-    digest = hashlib.sha256(f"loracle model\n{task.id}".encode()).hexdigest()[:10].upper()
+    made_of = f"{task.id}\n{weights}" if weights else task.id
+    digest = hashlib.sha256(f"loracle model\n{made_of}".encode()).hexdigest()[:10].upper()
     return f"model_{done}_{digest}.safetensors"
 
 

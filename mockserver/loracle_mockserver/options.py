@@ -9,7 +9,7 @@ import click
 
 from loracle_mockserver.exit_codes import CouldNotRunError
 
-__all__ = ["Numbers", "Words", "option", "table_settings"]
+__all__ = ["Command", "Numbers", "Words", "option", "table_settings"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from loracle_mockserver.exit_codes import CouldNotRunError
 from loracle_mockserver.options import Numbers, option
+from loracle_mockserver.trainer_options import trainer_options, trainer_settings
 
 if TYPE_CHECKING:
     from loracle_mockserver.configuration import Configuration
@@ -94,6 +95,7 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["error", "mock"]),
     help="What is not in the cassette: an error that names the nearest entry, or the mock's own answer.",
 )
+@trainer_options
 @option("--workers", default=1, type=click.IntRange(1, 64), help="Processes; several need a shared store.")
 @option("--tls-cert", type=_PATH, help="Speak TLS with this certificate (PEM).")
 @option("--tls-key", type=_PATH, help="The private key of --tls-cert (PEM).")
@@ -111,8 +113,8 @@ _PATH = click.Path(path_type=Path)
 def serve(context: click.Context, /, **chosen: Any) -> None:
     """Run the mock server.
 
-    It answers as the contract says, starts no training and costs nothing. The same seed and the same
-    requests give the same answers on every machine.
+    It answers as the contract says and costs nothing. Unless --trainer says so it starts no training, and
+    the same seed and the same requests give the same answers on every machine.
     """
     # The rest of the program is not needed to print a help text.
     from loracle_mockserver.server import termination_as_exit  # noqa: PLC0415
@@ -187,6 +189,7 @@ def _configuration(context: click.Context, chosen: dict[str, Any], *, is_public:
         origins=tuple(map(_origin, chosen["origins"])),
         access_log=chosen["access_log"],
         log_format=chosen["log_format"],
+        **trainer_settings(chosen),
         replay=_cassette(context, chosen),
         replay_latency=chosen["replay_latency"],
         replay_fallback=chosen["replay_fallback"],

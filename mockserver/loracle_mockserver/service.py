@@ -17,6 +17,7 @@ from loracle_mockserver.faults import FaultPlan
 from loracle_mockserver.logs import AccessLog
 from loracle_mockserver.reload import PlanWatch
 from loracle_mockserver.store import Store, open_store
+from loracle_mockserver.trainers import Trainer
 
 __all__ = ["Service"]
 
@@ -24,7 +25,7 @@ __all__ = ["Service"]
 class Service:
     """An ASGI app that holds a mock of this configuration.
 
-    Raises StoreError where its store cannot be used.
+    Raises StoreError where its store cannot be used, OSError where the trainer's folder cannot.
     """
 
     def __init__(self, configuration: Configuration) -> None:
@@ -81,9 +82,10 @@ class Service:
         return PlanWatch(configuration.plan_file, configuration.plan_read, use)
 
     def close(self) -> None:
-        """Closes the store; a second time does nothing."""
+        """Ends the trainings and closes the store; a second time does nothing."""
         if not self._is_closed:
             self._is_closed = True
+            self._engine.trainer.close()
             self._store.close()
 
 
@@ -96,6 +98,8 @@ def _engine(configuration: Configuration, store: Store) -> Engine:
         "behaviour": configuration.behaviour,
         "store": store,
     }
+    if configuration.trainer == "reference":
+        common["trainer"] = _reference_trainer(configuration)
     if configuration.replay is None:
         return Engine(**common)
     from loracle_mockserver.replay import ReplayingEngine  # noqa: PLC0415 - few ask for it
@@ -105,6 +109,20 @@ def _engine(configuration: Configuration, store: Store) -> Engine:
         cassette=configuration.replay,
         fallback=configuration.replay_fallback,
         with_latency=configuration.replay_latency,
+    )
+
+
+def _reference_trainer(configuration: Configuration) -> Trainer:
+    from loracle_mockserver.store import limits  # noqa: PLC0415 - few ask for it
+    from loracle_mockserver.trainer.planned import Caps  # noqa: PLC0415
+    from loracle_mockserver.trainer.reference import ReferenceTrainer  # noqa: PLC0415
+
+    kept = limits.MAX_TASKS if configuration.store == "memory" else None
+    return ReferenceTrainer(
+        configuration.trainer_folder,
+        caps=Caps(**configuration.trainer_caps),  # type: ignore[arg-type] # the command has read them
+        seed=configuration.seed,
+        max_runs=configuration.max_tasks or kept,
     )
 
 
