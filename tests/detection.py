@@ -75,7 +75,7 @@ def loracle(app: App, clock: Clock | None = None, **options: Any) -> Run:
     """A run of our fuzzer, which waits on the clock; the options are those of `FuzzOptions`."""
     counted = Counted(app)
     given = {"layers": THERE, "other_api_key": OTHER_KEY, "max_latency": MAX_LATENCY, **options}
-    chosen = FuzzOptions("http://app.test", api_key=KEY, **given)
+    chosen = FuzzOptions("http://127.0.0.1", api_key=KEY, **given)
 
     async def run() -> FuzzReport:
         async with InProcess(counted) as served:

@@ -75,11 +75,13 @@ def mock(alter: Callable[[Any], Answer | None] | None = None, **options: Any) ->
     return Altered(TrainingApp(api_key=KEY, **options), alter)
 
 
-def session_with(app: Any, use: Callable[[Session], Any], **options: Any) -> Session:
+def session_with(
+    app: Any, use: Callable[[Session], Any], url: str = "http://127.0.0.1", **options: Any
+) -> Session:
     """The session after `use`, a coroutine function, has worked with it."""
 
     async def work() -> Session:
-        chosen = FuzzOptions("http://mock.test", api_key=KEY, **options)
+        chosen = FuzzOptions(url, api_key=KEY, **options)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = Client(chosen.url, transport=transport, max_requests=chosen.max_requests, sleep=_no_sleep)
         async with client:

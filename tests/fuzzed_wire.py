@@ -101,7 +101,7 @@ def started(app: Broken, subjects: int = 4, styles: int = 3) -> None:
 
 def fuzzed(app: Any, *layers: str, **options: Any) -> FuzzReport:
     """What a run of the layers finds."""
-    chosen = FuzzOptions("http://mock.test", layers=layers, **{"api_key": KEY, **options})
+    chosen = FuzzOptions("http://127.0.0.1", layers=layers, **{"api_key": KEY, **options})
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
     async def sleep(seconds: float) -> None:

@@ -295,3 +295,16 @@ def test_a_server_that_limits_the_rate_is_right() -> None:
     assert not session.findings
     assert not session.not_checked
     assert app.creates == 29
+
+
+def test_what_trains_for_long_is_tried_on_this_machine_only() -> None:
+    steps: dict[str, int] = {}
+    for url in ("http://127.0.0.1", "http://10.0.0.9"):
+        session = session_with(mock(), boundaries.run, url=url, max_creates=70)
+        bodies = [json.loads(request.body) for request, expected in session.judged if expected.starts_job]
+        given = [(body.get("expert_setting") or {}).get("max_train_steps") or 0 for body in bodies]
+        steps[url] = max(map(int, given))
+        is_told = any("on this machine only" in note.why for note in session.not_checked)
+        assert is_told == (url != "http://127.0.0.1")
+    assert steps["http://127.0.0.1"] > 2**50
+    assert steps["http://10.0.0.9"] <= 2000

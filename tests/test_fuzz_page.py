@@ -73,7 +73,7 @@ def test_the_defaults_are_those_of_the_options() -> None:
     rows: list[tuple[str, str]] = re.findall(
         r"^\| `(--[\w-]+)` \| (.*?) \|", section("What it may cost"), re.MULTILINE
     )
-    assert len(rows) == 5
+    assert len(rows) == 6
     for name, told in rows:
         default: Any = OPTIONS[name].default
         assert told.strip() == (f"{default:g}" if isinstance(default, (int, float)) else told.strip())

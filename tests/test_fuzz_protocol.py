@@ -159,5 +159,5 @@ def test_every_value_of_every_query_parameter_is_asked_for() -> None:
 
 
 def _session(**options: Any) -> Session:
-    chosen = FuzzOptions("http://mock.test", layers=LAYERS, **options)
-    return Session(chosen, Client("http://mock.test"))
+    chosen = FuzzOptions("http://127.0.0.1", layers=LAYERS, **options)
+    return Session(chosen, Client("http://127.0.0.1"))

@@ -48,7 +48,7 @@ class Recorder(httpx.AsyncBaseTransport):
 
 def run(seed: int = 0, answer: Any = None, **options: Any) -> tuple[FuzzReport, list[Request]]:
     transport = Recorder(TrainingApp(profile=options.get("profile", "strict")), answer)
-    chosen = FuzzOptions("http://mock.test", api_key="test-key", layers=("random",), seed=seed, **options)
+    chosen = FuzzOptions("http://127.0.0.1", api_key="test-key", layers=("random",), seed=seed, **options)
     return asyncio.run(fuzz(chosen, transport)), transport.requests
 
 

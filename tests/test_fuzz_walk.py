@@ -26,7 +26,7 @@ async def no_sleep(_: float) -> None:
 def walk(app: Any, max_creates: int = 70, **options: Any) -> FuzzReport:
     chosen = {"api_key": KEY, "layers": ("walk",), "max_creates": max_creates, **options}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return asyncio.run(fuzz(FuzzOptions("http://mock.test", **chosen), transport, sleep=no_sleep))
+    return asyncio.run(fuzz(FuzzOptions("http://127.0.0.1", **chosen), transport, sleep=no_sleep))
 
 
 def mock(**options: Any) -> TrainingApp:

@@ -163,6 +163,11 @@ def test_a_dry_run_prints_the_plan_and_trains_nothing(monkeypatch: pytest.Monkey
     assert found["plan"]["seed"] == {"requested": 2023, "effective": 2023, "source": "request", "note": ""}
 
 
+def test_a_place_that_is_taken_is_told_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("it trained"))
+    assert run_train("seed.json", "--out", "mine").exit_code == 3
+
+
 def test_what_a_request_holds_cannot_break_the_table() -> None:
     Path("odd.json").write_text(json.dumps({**changed(instance_prompt="a\n\x1b[31mred"), "name": "x\r\ny"}))
     lines = run_train("odd.json", "--dry-run").stdout.splitlines()

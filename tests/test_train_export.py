@@ -43,9 +43,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def exported(script: str, *, launcher: str = "accelerate", **members: Any) -> Export:
+def exported(
+    script: str, *, launcher: str = "accelerate", images: str = "pictures", **members: Any
+) -> Export:
     body = seed_page(**members)
-    return export(plan(body, caps=UNCAPPED), script, images="pictures", out="out", launcher=launcher)
+    return export(plan(body, caps=UNCAPPED), script, images=images, out="out", launcher=launcher)
 
 
 def setting(**changes: Any) -> dict[str, Any]:
@@ -167,6 +169,7 @@ def through_the_shell(made: Export, folder: Path) -> list[str]:
     done = subprocess.run(
         ["sh", "-c", functions + made.as_shell()], cwd=folder, capture_output=True, check=True, timeout=60
     )
+    assert done.stderr == b"", "a comment became a command"
     return done.stdout.decode().split("\0")[:-1]
 
 
@@ -175,9 +178,8 @@ NASTY = 'it\'s $(rm -rf /) `x` "q" \\ \nEND_OF_FILE\n# -- ; é 😀 %s'
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_nothing_in_a_request_gets_out_of_its_quotes(script: str, tmp_path: Path) -> None:
-    made = exported(
-        script, base_model=NASTY, expert_setting=setting(instance_prompt=NASTY, class_prompt=NASTY)
-    )
+    prompts = setting(instance_prompt=NASTY, class_prompt=NASTY)
+    made = exported(script, images=NASTY, base_model=NASTY, expert_setting=prompts)
     assert through_the_shell(made, tmp_path) == list(made.command)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(made.files)
     for name, text in made.files.items():

@@ -153,14 +153,15 @@ def test_null_is_told_apart_from_absent() -> None:
 @pytest.mark.parametrize(("images", "steps"), [(1, 200), (9, 1800), (10, 2000), (50, 2000)])
 def test_absent_steps_are_200_an_image_and_at_most_2000(images: int, steps: int) -> None:
     items = [{"assets_id": n} for n in range(images)]
-    found = plan({**with_setting(max_train_steps=None), "image_dataset_items": items})
-    assert found.max_train_steps.effective == steps
+    body = {**with_setting(max_train_steps=None), "image_dataset_items": items}
+    assert plan(body, caps=Caps(max_steps=10**9)).max_train_steps.effective == steps
 
 
 @pytest.mark.parametrize(
     ("request_", "name", "effective", "source", "note"),
     [
         (with_setting(max_train_steps=2**53 - 1), "max_train_steps", 2000, "cap", "2000"),
+        (with_setting(max_train_steps=2001), "max_train_steps", 2000, "cap", "2001 is beyond"),
         (with_setting(max_train_steps=2000), "max_train_steps", 2000, "request", ""),
         (seed_page(width=2**53 - 1), "width", 2**20, "cap", "pixels"),
         (seed_page(width=1024, height=1024), "width", 1024, "request", ""),

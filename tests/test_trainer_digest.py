@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from trainings import INSTANCE, request, run, subject
 
 CODE = """
@@ -22,7 +21,7 @@ print(run(subject(), **setting).adapter.digest)
 try:
     status = dict(line.split(":", 1) for line in open("/proc/self/status"))
     print(int(status["VmHWM"].split()[0]) * 1024)
-except FileNotFoundError:  # it is Linux that tells; what getrusage tells includes the process that started this one
+except FileNotFoundError:  # only Linux tells; what getrusage tells includes the process that started this
     print(0)
 """
 STEPS = 12

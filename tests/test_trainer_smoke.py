@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from trainer_smoke import failures, learns_at_the_rate, learns_the_subject
+from trainings import Pictures, subject
 
 from loracle_mockserver.trainer import diffusion, training
 from loracle_mockserver.trainer.adapter import Array
 from loracle_mockserver.trainer.model import Model
 from loracle_mockserver.trainer.planned import Planned, TrainPlan
 from loracle_mockserver.trainer.training import Batch, Losses, Outcome
-from trainer_smoke import failures, learns_at_the_rate, learns_the_subject
-from trainings import Pictures, subject
 
 
 def images_ignored(plan: TrainPlan, _images: Pictures) -> Outcome:

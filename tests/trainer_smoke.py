@@ -1,23 +1,24 @@
 """What a trainer must do for its training to be real: measured on pictures and noise it has not seen.
 
-Drops are in per cent of the base model's loss; a fall of the loss itself proves little: it falls on any pictures.
+Drops are in per cent of the base model's loss. That the loss falls proves little: it falls on any pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
-
 from checks import seed_page
+from trainings import CLASS, INSTANCE, Pictures, planned, strangers, subject
+
 from loracle_mockserver.trainer.adapter import Adapter
 from loracle_mockserver.trainer.evaluation import loss_drop
 from loracle_mockserver.trainer.model import Model
 from loracle_mockserver.trainer.plan import plan
 from loracle_mockserver.trainer.planned import TrainPlan
 from loracle_mockserver.trainer.training import Outcome
-from trainings import CLASS, INSTANCE, Pictures, planned, strangers, subject
 
 Trainer = Callable[[TrainPlan, Pictures], Outcome]
 
@@ -51,7 +52,7 @@ def measured(adapter: Adapter, seed: int) -> Measured:
 
 
 def learns_at_the_rate(train: Trainer) -> set[str]:
-    """One step of the seed page's example, as it is and with another rate: each entry of B moves by the rate."""
+    """One step of the seed page's example, with its rate and another: each entry of B moves by the rate."""
     for rate in (1e-4, 3e-4):
         setting = {**seed_page()["expert_setting"], "learning_rate": rate}
         decided = plan(seed_page(expert_setting=setting))
@@ -63,10 +64,10 @@ def learns_at_the_rate(train: Trainer) -> set[str]:
     return set()
 
 
-def learns_the_subject(train: Trainer, seed: int, *, without: Set[str] = frozenset()) -> set[str]:
+def learns_the_subject(train: Trainer, seed: int, *, without: AbstractSet[str] = frozenset()) -> set[str]:
     """200 steps at 1e-3, with and without prior preservation: which of the bars it does not reach.
 
-    The run without prior preservation is left out where a bar is missed before, but for those named in `without`.
+    The run without prior preservation is left out where a bar is missed that `without` does not name.
     """
 
     def trained(*, with_prior: bool) -> Measured:

@@ -18,7 +18,7 @@ from loracle_contracts.verdict import Profile
 
 __all__ = ["ServerBrokeContractError", "check_server", "check_server_async"]
 
-_IN_PROCESS_URL = "http://app.test"
+_IN_PROCESS_URL = "http://127.0.0.1"
 # In process nothing is paid; so many show nearly all that trainings can show.
 _CREATES_IN_PROCESS = 70
 _RATE_ELSEWHERE = 5.0

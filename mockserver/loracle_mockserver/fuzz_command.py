@@ -68,6 +68,12 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @option("--timeout", default=10.0, type=_POSITIVE, help="Seconds to wait for an answer.")
 @option("--max-latency", type=_POSITIVE, help="Seconds after which an answer is a finding.")
 @option(
+    "--max-watch",
+    default=0.0,
+    type=click.FloatRange(0),
+    help="Seconds over which the states of the trainings are watched.",
+)
+@option(
     "--layers",
     type=Words(),
     metavar="A,B",
@@ -139,7 +145,8 @@ def options_of(context: click.Context, target: Target, chosen: dict[str, Any]) -
         said = f"no layer {unknown[0]!r}" if unknown else "name at least one layer"
         raise click.BadParameter(f"{said}; there are {', '.join(LAYERS)}", param_hint="--layers")
     other = chosen["other_api_key"]
-    names = ("profile", "max_creates", "max_requests", "max_findings", "seed", "timeout", "max_latency")
+    limits = ("max_creates", "max_requests", "max_findings", "timeout", "max_latency", "max_watch")
+    names = ("profile", "seed", *limits)
     return FuzzOptions(
         url=target.url,
         api_key=_key(context, chosen),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from contract_walk import json_type
@@ -30,14 +31,28 @@ def _accepting(operation: str, rule: str, kind: str) -> Change:
         if operation_of(request) == operation and request.body:
             violations = validate(request.body, operation, limit=None).violations
             value = request.value()
-            if violations and all(
-                violation.rule == rule and (not kind or _kind(value, violation.pointer) == kind)
+            unknown = [
+                (violation.rule, violation.pointer)
                 for violation in violations
-            ):
+                if violation.rule == rule and (not kind or _kind(value, violation.pointer) == kind)
+            ]
+            if violations and len(unknown) == len(violations):
                 return await forward(request.with_body(repaired(operation, value)))
+            return _silent(await forward(request), unknown)
         return await forward(request)
 
     return change
+
+
+def _silent(answer: Answer, unknown: Collection[tuple[str, str]]) -> Answer:
+    """The refusal without what the server does not know."""
+    told = answer.value()
+    if not unknown or answer.status != 400:
+        return answer
+    listed = told["metadata"]["violations"]
+    kept = [one for one in listed if (one["rule"], one["pointer"]) not in unknown]
+    message = f"The request breaks {len(kept)} rules."
+    return answer.with_value({**told, "message": message, "metadata": {"violations": kept}})
 
 
 def _kind(value: Any, pointer: str) -> str:

@@ -3,7 +3,7 @@
     pip download --no-deps diffusers==0.42.1 && unzip diffusers-*.whl diffusers/optimization.py
     python tests/tables/make_schedules.py diffusers/optimization.py
 
-torch is not needed: of it the schedules use only LambdaLR, which multiplies the rate by what a function gives.
+torch is not needed: of it only LambdaLR is used, which multiplies the rate by what a function gives.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ CASES = [
     (name, rate, warmup, steps)
     for name in ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial")
     for rate, warmup, steps in (
-        (1e-4, 0, 1), (1e-3, 0, 10), (1e-3, 3, 10), (2e-6, 7, 8), (0.5, 10, 10), (1e-4, 12, 10), (1.1e-7, 1, 6),
+        (1e-4, 0, 1), (1e-3, 0, 10), (1e-3, 3, 10), (2e-6, 7, 8), (0.5, 10, 10), (1e-4, 12, 10),
+        (1.1e-7, 1, 6),
     )
 ]  # fmt: skip
 
 
 class LambdaLR:
-    def __init__(self, optimizer: types.SimpleNamespace, factor: object, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: types.SimpleNamespace, factor: object, last_epoch: int) -> None:  # noqa: ARG002
         self.optimizer, self.factor = optimizer, factor
 
 

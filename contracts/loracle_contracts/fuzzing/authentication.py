@@ -48,6 +48,7 @@ def probes(session: Session) -> Iterator[Probe]:
     yield from _before_all_else(session)
     right = {
         "a lower-case scheme": f"bearer {key}",
+        "an upper-case scheme": f"BEARER {key}",
         "two blanks before the key": f"Bearer  {key}",
     }
     for title, value in right.items():
@@ -83,6 +84,7 @@ def _on_one_operation(session: Session, key: str) -> Iterator[Probe]:
             "the key without its last character": key[:-1],
             "the key in the other case": key.swapcase(),
             "the key, a blank and one word more": f"{key} x",
+            "a key of 2,000 characters": "k" * 2_000,
         }
         known = (key, session.options.other_api_key, "")
         odd += [(title, _KEY, [f"Bearer {sent}"]) for title, sent in wrong.items() if sent not in known]

@@ -50,6 +50,7 @@ def candidates(place: Place) -> Iterator[Candidate]:
         # An optional member may be absent, a required one must not.
         rule = rule_id(place.schema, "required")
         yield Candidate(place, rule, "absent", (Edit(place.path, ABSENT),))
+        yield from _renamed(place, place.path[-1])
     if "properties" in place.schema:
         yield from _members(place)
 
@@ -175,6 +176,8 @@ def _members(place: Place) -> Iterator[Candidate]:
         "a member __proto__": ("__proto__", {"admin": True}),
         "a member without a name": ("", "text"),
     }
+    if not path:
+        extras["a member with a long name"] = ("x" * 3000, 1)
     known = list(place.value)
     extras["a known member in capitals"] = (known[0].upper(), place.value[known[0]])
     extras["a known member with a blank"] = (f"{known[-1]} ", place.value[known[-1]])
@@ -188,6 +191,21 @@ def _members(place: Place) -> Iterator[Candidate]:
     condition = place.schema.get("if")
     if condition is not None:
         yield from _condition(place, condition["properties"], place.schema["then"]["required"])
+
+
+def _renamed(place: Place, name: str) -> Iterator[Candidate]:
+    """The member under its name as readers that look for it in other spellings know it."""
+    words = name.split("_")
+    spellings = {
+        "its name in capitals": name.upper(),
+        "its name in camel case": words[0] + "".join(word.title() for word in words[1:]),
+        "its name with hyphens": name.replace("_", "-"),
+    }
+    rule = rule_id(place.schema, "required")
+    for kind, spelt in spellings.items():
+        if spelt != name:
+            edits = (Edit(place.path, ABSENT), Edit((*place.path[:-1], spelt), place.value))
+            yield Candidate(place, rule, kind, edits)
 
 
 def _condition(place: Place, when: dict[str, Any], needed: list[str]) -> Iterator[Candidate]:

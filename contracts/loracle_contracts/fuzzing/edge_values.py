@@ -15,7 +15,7 @@ from loracle_contracts.fuzzing.places import full_body, places
 from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS, known_base_models, plain_body
 from loracle_contracts.validation import validate
 
-__all__ = ["ANY", "CONTENT_TYPE", "STYLE", "EdgeValue", "edge_values"]
+__all__ = ["ANY", "CONTENT_TYPE", "STYLE", "UNKNOWN_STEPS", "EdgeValue", "edge_values"]
 
 ANY = "*"
 """Stands in a path for any image: each value gets one of its own."""
@@ -29,7 +29,7 @@ _MOST_OF_IMAGES = {"createSubjectTraining": (8, 8), "createStyleTraining": (4, 3
 _AT_BOUNDS = ("the greatest length", "a text of the least length", "the choice", "no text")
 _CHEAP_STEPS = 1000
 # What the server chooses where no number is given is its own affair.
-_UNKNOWN_STEPS = 2000
+UNKNOWN_STEPS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +61,11 @@ class EdgeValue:
     def is_costly(self) -> bool:
         """Whether the training takes long with it."""
         return self.steps > _CHEAP_STEPS
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the training takes longer with it than servers take by themselves."""
+        return self.steps > UNKNOWN_STEPS
 
     def is_in_the_way_of(self, other: EdgeValue) -> bool:
         """Whether no body can hold both."""
@@ -136,9 +141,9 @@ def _value(candidate: Candidate, full: Any) -> EdgeValue:
 
 def _steps(path: Path, value: Any) -> int:
     if path == ("expert_setting",) and (value is None or value is ABSENT):
-        return _UNKNOWN_STEPS
+        return UNKNOWN_STEPS
     if path != ("expert_setting", "max_train_steps"):
         return 0
     if value is None or value is ABSENT:
-        return _UNKNOWN_STEPS
+        return UNKNOWN_STEPS
     return int(float(value.text)) if isinstance(value, Raw) else int(value)

@@ -101,6 +101,7 @@ def free_texts() -> _Texts:
     yield "a quote of SQL", "'; --"
     yield "a text with line breaks", "first\nsecond\r\n\tthird"
     yield "a text with a percent and braces", "100 % {name} ${name} %s"
+    yield "a text with a NUL", "a\0b"
     yield "a text of digits", "512"
     yield "a text of a path", "a/b/../c"
     yield "a long text", "long " * 200

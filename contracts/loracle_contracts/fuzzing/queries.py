@@ -67,8 +67,9 @@ def probes(session: Session) -> Iterator[Probe]:
         for text in ("", "task_id="):
             if (operation, text) not in shown:
                 yield _probe(session, operation, Value("query.task_id.required", text))
+        yield _probe(session, operation, Value("query.duplicate", "task_id=a&task_id=a"))
+        yield _probe(session, operation, Value("query.encoding", "task_id=%ff"))
     yield _probe(session, _STATE, Value("query.task_id.required", "taskId=x"))
-    yield _probe(session, _STATE, Value("query.duplicate", "task_id=a&task_id=a"))
     yield from _unknown_tasks(session)
 
 

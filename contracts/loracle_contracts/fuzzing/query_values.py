@@ -71,6 +71,7 @@ def _integer(least: int, most: int) -> list[tuple[str, bool]]:
     # Text that some parsers take for an integer, and that the contract does not.
     odd = [
         f"{least}.0",
+        "-1",
         "1e1",
         f"%2B{least}",
         "0x10",

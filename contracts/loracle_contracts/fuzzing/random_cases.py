@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -16,12 +17,14 @@ from random import Random
 from loracle_contracts import spec
 from loracle_contracts.exchange import Request
 from loracle_contracts.fuzzing.baseline import Baseline, baseline
+from loracle_contracts.fuzzing.edge_values import UNKNOWN_STEPS
 from loracle_contracts.fuzzing.generated import Generated, GenerationError, generated
 from loracle_contracts.fuzzing.mutations import mutated, retyped
 from loracle_contracts.fuzzing.novelty import Candidate, Picker, candidate
 from loracle_contracts.fuzzing.probe import Probe
 from loracle_contracts.fuzzing.session import Session
 from loracle_contracts.fuzzing.shrink import shrink
+from loracle_contracts.hosts import is_loopback
 from loracle_contracts.oracle import CREATES
 
 __all__ = ["candidates", "run"]
@@ -50,6 +53,10 @@ _OURS = {
 
 async def run(session: Session) -> None:
     """Sends what is worth most of the generated requests, within what is left of the budget."""
+    if session.client.sent >= session.options.max_requests:
+        why = f"all {session.options.max_requests} requests of --max-requests are spent"
+        session.skip(LAYER, "generated requests", why)
+        return
     try:
         cases = await asyncio.to_thread(generated, session.options.profile, session.options.seed, _EXAMPLES)
     except GenerationError as error:
@@ -92,7 +99,7 @@ def candidates(session: Session, cases: tuple[Generated, ...], known: Baseline) 
     for case in cases:
         body = case.body
         if case.mode == "positive" and case.operation in CREATES:
-            body = _bound(body, known)
+            body = _bound(body, known, _most_steps(session))
         if case.mode == "positive" and spec.operations()[case.operation].request:
             valid.append((case.operation, body))
         yield from _judged(session, known, _request(session, case, body), seen)
@@ -102,7 +109,9 @@ def candidates(session: Session, cases: tuple[Generated, ...], known: Baseline) 
             body = spec.example(path)
             # The examples belong to all profiles: those with a lenient habit break strict rules.
             if session.oracle.expect(session.request(operation, body)).is_valid:
-                valid.append((operation, _bound(body, known) if operation in CREATES else body))
+                valid.append(
+                    (operation, _bound(body, known, _most_steps(session)) if operation in CREATES else body)
+                )
     for operation in CREATES:
         fullest = max((body for name, body in valid if name == operation), key=_count_of_names)
         for value in retyped(json.loads(fullest)):
@@ -119,7 +128,7 @@ def _judged(session: Session, known: Baseline, request: Request, seen: set[Reque
     seen.add(request)
     expectation = session.oracle.expect(request)
     # A mutation may name what the server does not know, which it refuses rightly.
-    if not (expectation.starts_job and _bound(request.body, known) != request.body):
+    if not (expectation.starts_job and _bound(request.body, known, _most_steps(session)) != request.body):
         yield candidate(request, expectation)
 
 
@@ -135,8 +144,8 @@ def _request(session: Session, case: Generated, body: bytes) -> Request:
     return Request(case.method, case.target, own, body)
 
 
-def _bound(body: bytes, known: Baseline) -> bytes:
-    """A valid body, about nothing but images and base models that the server takes."""
+def _bound(body: bytes, known: Baseline, most_steps: float) -> bytes:
+    """A valid body of at most so many steps, about images and a base model that the server takes."""
     value = json.loads(body)
     before = json.dumps(value)
     if not known.takes_any_model:
@@ -145,8 +154,17 @@ def _bound(body: bytes, known: Baseline) -> bytes:
         for number, item in enumerate(value["image_dataset_items"]):
             if item["assets_id"] not in known.asset_ids:
                 item["assets_id"] = known.asset_ids[number % len(known.asset_ids)]
+    setting = value.get("expert_setting")
+    steps = setting.get("max_train_steps") if isinstance(setting, dict) else None
+    if steps is not None and float(steps) > most_steps:
+        value["expert_setting"]["max_train_steps"] = int(most_steps)
     after = json.dumps(value)
     return body if after == before else after.encode()
+
+
+def _most_steps(session: Session) -> float:
+    """Elsewhere than on this machine, somebody pays for every step."""
+    return math.inf if is_loopback(session.options.url) else UNKNOWN_STEPS
 
 
 def _count_of_names(body: bytes) -> tuple[int, int]:

@@ -1,5 +1,8 @@
 """Layer `table`: bodies that break one rule each, made from the schema; every rule, in different ways.
 
+There are more such bodies than requests. A server that names what is wrong is asked by `survey` first; what
+it does not name is sent alone before the rest.
+
 A conforming server starts nothing. What lenient refuses as well comes first, so that a server which follows
 lenient starts at most one training before the layer backs off.
 """
@@ -7,50 +10,28 @@ lenient starts at most one training before the layer backs off.
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from loracle_contracts.fuzzing.bodies import Edit, edited, encoded
-from loracle_contracts.fuzzing.candidates import BEHIND_MANY, candidates
-from loracle_contracts.fuzzing.places import full_body, places
+from loracle_contracts.fuzzing.candidates import BEHIND_MANY
+from loracle_contracts.fuzzing.findings import Findings
+from loracle_contracts.fuzzing.mutation import Mutation, mutations
 from loracle_contracts.fuzzing.probe import Probe
+from loracle_contracts.fuzzing.readings import readings
 from loracle_contracts.fuzzing.session import Session
-from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS, known_base_models, plain_body
+from loracle_contracts.fuzzing.survey import SUBJECT, Told, survey
+from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS, known_base_models
 from loracle_contracts.oracle import CREATES
-from loracle_contracts.validation import validate
 from loracle_contracts.verdict import Profile
 
-__all__ = ["Mutation", "chosen", "mutations", "run"]
+__all__ = ["chosen", "run"]
 
 LAYER = "table"
-# Of the requests of a run: how many bodies each operation gets.
-_SHARES = {"createSubjectTraining": 182, "createStyleTraining": 50, "createUploadUrl": 16}
-# What readers that convert types take, in the languages that servers are written in, and what is off by one:
-# of all that is wrong this is what a server most likely lets through.
-_LIKELY = re.compile(
-    r"its text for (?:integer|number|boolean)|an empty text for (?:integer|number|boolean)"
-    r"|a fraction for integer|true for (?:integer|number|string)|one for boolean|null for "
-    r"|a (?:whole number|list of it) for string|a list of it for (?:object|integer|number)"
-    r"|an object with it for array|absent|an unknown member$|a known member in capitals|upper case"
-    r"|a capital in|a blank behind"
-    r"|an empty text$|one (?:below|above|item|character)|the exclusive minimum$|blanks alone|zero$"
-)
-
-
-class Mutation(NamedTuple):
-    """A body that breaks one rule. `value` is what stands at the place, `kind` how it was changed."""
-
-    operation: str
-    rule: str
-    kind: str
-    title: str
-    value: Any
-    position: str
-    body: bytes
-    lenient_refuses: bool
+NOTHING_TOLD = Told()
+# Of the requests of a run: how many the layer gets, and of those that break one rule how many each operation.
+MOST = 255
+_SHARES = {"createSubjectTraining": 0.73, "createStyleTraining": 0.21, "createUploadUrl": 0.06}
 
 
 async def run(session: Session) -> None:
@@ -58,7 +39,14 @@ async def run(session: Session) -> None:
     options = session.options
     left_out: dict[str, set[str]] = defaultdict(set)
     model, assets = options.base_model or known_base_models()[0], options.asset_ids or UNKNOWN_ASSETS
-    for mutation in chosen(options.profile, options.seed, model, assets):
+    for operation in CREATES:
+        for title, body in readings(operation, model, assets):
+            probe = Probe(LAYER, title, session.request(operation, body), title)
+            if session.budget.refuses(probe, session.oracle.expect(probe.request)) is None:
+                await session.send(probe)
+    told = await survey(session, LAYER, model, assets)
+    left = MOST - session.sent[LAYER]
+    for mutation in chosen(options.profile, options.seed, model, assets, told=told, most=left):
         request = session.request(mutation.operation, mutation.body)
         probe = Probe(LAYER, mutation.title, request, mutation.rule)
         why_not = session.budget.refuses(probe, session.oracle.expect(request))
@@ -66,9 +54,18 @@ async def run(session: Session) -> None:
             await session.send(probe)
         else:
             left_out[why_not].add(mutation.rule)
+    _leave_out_the_survey(session.findings)
     for why, rules in left_out.items():
         shown = ", ".join(sorted(rules)[:3]) + (", ..." if len(rules) > 3 else "")
         session.skip(LAYER, f"further bodies that break one of {len(rules)} rules ({shown})", why)
+
+
+def _leave_out_the_survey(findings: Findings) -> None:
+    """That many mistakes at once were accepted says nothing more, once one of them alone was."""
+    accepted = [one for one in findings if one.check == "accepted" and one.layer == LAYER]
+    for finding in accepted:
+        if finding.subject == SUBJECT and len(accepted) > 1:
+            findings.remove(finding)
 
 
 def chosen(
@@ -76,18 +73,26 @@ def chosen(
     seed: int,
     base_model: str | None = None,
     asset_ids: tuple[str | int, ...] = UNKNOWN_ASSETS,
+    *,
+    told: Told = NOTHING_TOLD,
+    most: int = MOST,
 ) -> list[Mutation]:
     """The bodies to send, in order: every rule once, then what servers most likely let through.
 
-    `base_model` and `asset_ids` are what the bodies name, so that nothing else is wrong with them.
+    `base_model` and `asset_ids` are what the bodies name, so that nothing else is wrong with them. What the
+    server did not name in the survey comes first, what it named is left out. There are at most `most`.
     """
     # Of the seed come no secrets.
     source = random.Random(seed)  # noqa: S311
     usage: Counter[Any] = Counter()
     picked: list[Mutation] = []
-    for operation, share in _SHARES.items():
-        fresh = mutations(operation, profile, base_model, asset_ids)
-        picked += _spread(fresh, share, source, usage)
+    for operation, part in _SHARES.items():
+        share = round(part * most)
+        every = mutations(operation, profile, base_model, asset_ids)
+        first = [one for one in every if one.body in told.unnamed][:share]
+        fresh = [one for one in every if one.body not in told.unnamed and one.body not in told.named]
+        picked += first
+        picked += _spread(fresh, share - len(first), source, usage)
     # Stable: the operations stay in their order.
     return sorted(picked, key=lambda one: not one.lenient_refuses)
 
@@ -124,7 +129,7 @@ def _is_any(one: Mutation) -> bool:
 
 
 def _is_likely(one: Mutation) -> bool:
-    return _LIKELY.match(one.kind) is not None
+    return one.is_likely
 
 
 def _traits(one: Mutation) -> list[tuple[str, ...]]:
@@ -138,57 +143,4 @@ def _traits(one: Mutation) -> list[tuple[str, ...]]:
 
 def _wear(one: Mutation, usage: Counter[Any]) -> tuple[int, ...]:
     # Whether a long list is looked through to its end, a short one does not tell.
-    return one.kind != BEHIND_MANY, not _is_likely(one), *(usage[trait] for trait in _traits(one)[1:])
-
-
-@cache
-def mutations(
-    operation: str,
-    profile: Profile,
-    base_model: str | None = None,
-    asset_ids: tuple[str | int, ...] = UNKNOWN_ASSETS,
-) -> tuple[Mutation, ...]:
-    """Every body that differs from a valid one at one place and breaks exactly one rule."""
-    return tuple(_mutations(operation, profile, full_body(operation, base_model, asset_ids)))
-
-
-def _mutations(operation: str, profile: Profile, full: Any) -> Iterator[Mutation]:
-    seen = set()
-    for place in places(operation, full):
-        for n, candidate in enumerate(candidates(place)):
-            host = (
-                full if n % 2 or operation not in CREATES else _small_host(operation, candidate.edits, full)
-            )
-            body = encoded(edited(host, candidate.edits))
-            verdict = validate(body, operation, profile)
-            if len(verdict.violations) != 1 or body in seen:
-                continue
-            seen.add(body)
-            yield Mutation(
-                operation,
-                verdict.violations[0].rule,
-                candidate.kind,
-                candidate.title,
-                candidate.edits[-1].value,
-                "/".join(str(step) for step in place.path if isinstance(step, int)),
-                body,
-                not validate(body, operation, "lenient").valid,
-            )
-
-
-def _small_host(operation: str, edits: Iterable[Edit], full: Any) -> Any:
-    """The plain body where the edits have a place in it, else the full one."""
-    assets = [item["assets_id"] for item in full["image_dataset_items"]]
-    plain = plain_body(operation, full["name"], full["base_model"], assets)
-    holder: Any
-    for path, _ in edits:
-        if path[:1] == ("components",) and len(path) > 1:
-            return full
-        holder = plain
-        for step in path[:-1]:
-            if isinstance(step, int) and step >= len(holder):
-                return full
-            holder = holder[step]
-        if path and isinstance(path[-1], int) and path[-1] >= len(holder):
-            return full
-    return plain
+    return one.kind != BEHIND_MANY, not one.is_likely, *(usage[trait] for trait in _traits(one)[1:])

@@ -13,6 +13,7 @@ from loracle_contracts.fuzzing.culprits import Knowledge, OutOfBudgetError, smal
 from loracle_contracts.fuzzing.edge_values import ANY, EdgeValue, edge_values
 from loracle_contracts.fuzzing.packing import written
 from loracle_contracts.fuzzing.probe import NOT_ACCEPTED, Exchange, Probe
+from loracle_contracts.hosts import is_loopback
 from loracle_contracts.oracle import OF_THE_IMAGES
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _OF_VALUES = {
     **dict.fromkeys(OF_THE_IMAGES, ("assets_id",)),
 }
 _NAMES = 3
+_TOO_LONG = "the training takes long with it; that is tried on this machine only"
 # Trainings that may be started to name one culprit.
 _MOST_FOR_ONE = 12
 
@@ -59,6 +61,8 @@ class Trials:
         self._reported: set[EdgeValue] = set()
         values = edge_values(operation, session.options.seed)
         self._components = {value.path[1]: value for value in values if _is_component(value)}
+        if not is_loopback(session.options.url):
+            self.unusable.update(dict.fromkeys((one for one in values if one.is_too_long), _TOO_LONG))
         self._forbid(values)
 
     @property

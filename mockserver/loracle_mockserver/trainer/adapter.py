@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoraLayer:
-    """The two matrices of one linear layer (out, in): `weight + alpha / r * (B @ A)` is what it computes with."""
+    """The two matrices of a linear layer (out, in), which computes with `weight + alpha / r * (B @ A)`."""
 
     A: Array
     """Shape (r, in)."""
@@ -46,7 +46,7 @@ class Adapter:
 
 
 def digest_of(layers: Mapping[str, LoraLayer], text_encoder_layers: Mapping[str, LoraLayer]) -> str:
-    """SHA-256 (hex) over names, shapes and bytes (float64, little-endian) of all matrices, in order of names."""
+    """SHA-256 (hex) over names, shapes and bytes (little-endian float64) of all matrices, by their names."""
     digest = hashlib.sha256()
     for place, of in (("denoiser", layers), ("text_encoder", text_encoder_layers)):
         for name in sorted(of):

@@ -3,9 +3,9 @@
 A sum of floating-point numbers depends on the order of its terms, and every BLAS kernel has another order.
 So both operands are first written as whole numbers, small enough that each partial sum of the product is a
 whole number below 2**53: then no addition rounds, and every order gives the same bits. A second slice of
-whole numbers holds what the first one lacks, so that the product is about as precise as in float64 (error-free
-splitting; Ozaki, Ogita, Oishi, Rump 2012). Only products of matrices need this: numpy's own sums have one order.
-The `+ 0.0` is for the sign of a zero, which depends on the order, too.
+whole numbers holds what the first one lacks, so that the product is about as precise as in float64
+(error-free splitting; Ozaki, Ogita, Oishi, Rump 2012). Only products of matrices need this: numpy's own sums
+have one order. The `+ 0.0` is for the sign of a zero, which depends on the order, too.
 """
 
 from __future__ import annotations

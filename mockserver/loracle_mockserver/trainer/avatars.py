@@ -1,7 +1,7 @@
 """Drawn heads of people, cats and dogs: what the base model has seen, and the images of who brings none.
 
-A picture is computed, not loaded: the same at every size, but for its edges. Who is drawn is a `Sitter`; how it
-is drawn this time, a `Scene`.
+A picture is computed, not loaded: the same at every size, but for its edges. Who is drawn is a `Sitter`;
+how it is drawn this time, a `Scene`.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def random_scene(random: np.random.Generator) -> Scene:
 
 
 def built_in(count: int, seed: int = 0, side: int = 256) -> tuple[Pixels, ...]:
-    """Pictures (side, side, 3) of one made-up person, all taken in one place: the images of who brings none."""
+    """Pictures (side, side, 3) of one made-up person in one place: the images of whoever brings none."""
     random = np.random.default_rng([seed, 0xA7A7])
     sitter = random_sitter(random, ("man", "woman"))
     place = random_scene(random)

@@ -18,8 +18,9 @@ UNKNOWN = 256
 """Numbers that words share which no caption of the base model has: each word has one by its hash."""
 
 _WORDS = (
-    *COLOURS, *KINDS, "person", "animal", "photo", "picture", "portrait", "a", "an", "of", "the", "with", "and",
-    "in", "on", "hair", "fur", "shirt", "collar", "background", "glasses", "hat", "beard", "long", "close", "up",
+    *COLOURS, *KINDS, "person", "animal", "photo", "picture", "portrait", "a", "an", "of", "the", "with",
+    "and", "in", "on", "hair", "fur", "shirt", "collar", "background", "glasses", "hat", "beard", "long",
+    "close", "up",
 )  # fmt: skip
 _START = 0
 _NUMBERS = {word: number for number, word in enumerate(_WORDS, 1)}

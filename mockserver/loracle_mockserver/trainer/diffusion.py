@@ -1,4 +1,4 @@
-"""The diffusion: how noise is added to a picture, what the denoiser is to predict, and how it is sampled from.
+"""The diffusion: how noise is added to a picture, what is to be predicted, and how pictures are sampled.
 
 A picture x at timestep t is seen as `z = alpha * x + sigma * noise`; what is predicted is the velocity
 `v = alpha * noise - sigma * x` (Salimans and Ho 2022). The noise schedule is that of Stable Diffusion

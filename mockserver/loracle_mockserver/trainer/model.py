@@ -21,15 +21,17 @@ class Model:
     """The base model. Its adapter's matrices may be changed in place between two predictions."""
 
     def __init__(self, adapter: Adapter | None = None) -> None:
-        denoiser = _frozen("denoiser")
-        text_encoder = _frozen("text_encoder")
+        denoiser: Mapping[str, Layer] = _frozen("denoiser")
+        text_encoder: Mapping[str, Layer] = _frozen("text_encoder")
         self._adapted: dict[str, AdaptedLinear] = {}
         if adapter is not None:
             scale = adapter.alpha / adapter.r
-            denoiser = self._with(denoiser, adapter.layers, scale, "denoiser")
+            denoiser = self._with(_frozen("denoiser"), adapter.layers, scale, "denoiser")
             if adapter.text_encoder_layers:
                 scale = adapter.text_encoder_alpha / adapter.text_encoder_r
-                text_encoder = self._with(text_encoder, adapter.text_encoder_layers, scale, "text_encoder")
+                text_encoder = self._with(
+                    _frozen("text_encoder"), adapter.text_encoder_layers, scale, "text_encoder"
+                )
         self._trains_text = adapter is not None and bool(adapter.text_encoder_layers)
         self._text_encoder = TextEncoder(weights()["text_encoder.embedding"], text_encoder)
         self._denoiser = Denoiser(denoiser)
@@ -78,7 +80,7 @@ class Model:
         return found
 
     def sample(self, prompts: Sequence[str], random: np.random.Generator) -> Array:
-        """One picture for each prompt, (n, 8, 8, 3) from -1 to 1; without guidance, so that all kinds come."""
+        """One picture for each prompt, (n, 8, 8, 3) from -1 to 1; not guided, so that all kinds come."""
         noise = random.standard_normal((len(prompts), SIDE, SIDE, 3))
         return diffusion.sample(lambda noisy, t: self.predict(noisy, t, prompts), noise)
 

@@ -1,7 +1,7 @@
 """The base model: a text encoder and a denoiser of linear layers, with their gradients written out.
 
-What a linear layer computes with is left open: in a training it is frozen with a LoRA beside it, in the making
-of the base model it is trained itself.
+What a linear layer computes with is left open: in a training it is frozen with a LoRA beside it, in the
+making of the base model it is trained itself.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Layer(Protocol):
 
 
 class _Activation:
-    """`x * (1 + x / sqrt(1 + x * x)) / 2`: shaped as SiLU, from operations that every machine rounds alike."""
+    """`x * (1 + x / sqrt(1 + x * x)) / 2`: shaped as SiLU, of operations that every machine rounds alike."""
 
     def forward(self, x: Values) -> Values:
         self._root = np.sqrt(1.0 + x * x)

@@ -41,8 +41,13 @@ class AdamW:
         beta1, beta2 = self._betas
         size = rate / (1.0 - beta1**self._steps)
         root = math.sqrt(1.0 - beta2**self._steps)
-        for name, weight in self._weights.items():
-            gradient, first, second = gradients[name], self._first[name], self._second[name]
+        for name in self._weights:
+            weight, gradient, first, second = (
+                self._weights[name],
+                gradients[name],
+                self._first[name],
+                self._second[name],
+            )
             first *= beta1
             first += (1.0 - beta1) * gradient
             second *= beta2

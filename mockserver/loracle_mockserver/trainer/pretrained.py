@@ -1,4 +1,4 @@
-"""The base model's weights: package data, made by `pretraining/build.py`."""
+"""The base model's weights: package data, made by `pretraining/pretrain.py`."""
 
 from __future__ import annotations
 

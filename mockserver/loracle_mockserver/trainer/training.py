@@ -1,7 +1,7 @@
 """DreamBooth-LoRA training of the small base model: the loop, and what comes out of it.
 
 Follows PEFT's `train_dreambooth.py`: the loss is the instance images' mean squared error plus
-`prior_loss_weight` times that of the class images, which the base model itself has made from the class prompt.
+`prior_loss_weight` times that of the class images, which the base model has made from the class prompt.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ class Images(Protocol):
     @property
     def pixels(self) -> Array:
         """Shape (n, 8, 8, 3), from -1 to 1."""
+        ...
 
     @property
     def captions(self) -> Sequence[str]:
         """One for each image."""
+        ...
 
 
 class Canceled(Exception):  # noqa: N818 - it was asked for
@@ -59,7 +61,7 @@ class Canceled(Exception):  # noqa: N818 - it was asked for
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A training's result. Of each step: the whole loss, the prior part of it, and the rate it was made with."""
+    """A training's result. Of each step: the whole loss, the prior part of it, and the learning rate."""
 
     adapter: Adapter
     losses: tuple[float, ...]
@@ -97,7 +99,8 @@ def train(
 def predict(adapter: Adapter | None, noisy: Array, t: Timesteps, prompt: str) -> Array:
     """The velocity that the base model predicts, with an adapter or without one.
 
-    `noisy` has shape (n, 8, 8, 3), `t` holds n timesteps from 0 (no noise) to 999; the answer is shaped as `noisy`.
+    `noisy` has shape (n, 8, 8, 3), `t` holds n timesteps from 0 (hardly any noise) to 999. The answer is
+    shaped as `noisy`.
     """
     return Model(adapter).predict(noisy, t, [prompt] * len(noisy))
 
@@ -135,7 +138,8 @@ def _train(
         ):
             raise Untrainable(
                 "diverged",
-                f"The loss is no finite number at step {step + 1}. Lower learning_rate, or lora_alpha against lora_r.",
+                f"The loss is no finite number at step {step + 1}. Lower learning_rate, or lora_alpha "
+                "against lora_r.",
                 "/expert_setting/learning_rate",
             )
         passed = time.monotonic() - began

@@ -38,6 +38,7 @@ _TOLD = (
     "rate",
     "timeout",
     "max_latency",
+    "max_watch",
     "layers",
     "asset_ids",
     "base_model",

@@ -1,7 +1,7 @@
-"""Makes the reference trainer's base model: trained here, on drawn and captioned avatars, and written as float16.
+"""Makes the reference trainer's base model: trained on drawn, captioned avatars, and written as float16.
 
-python pretraining/build.py            trains it (minutes of CPU) and writes the package data
-python pretraining/build.py --check    trains its first steps only, and compares them with what is recorded
+python pretraining/pretrain.py            trains it (minutes of CPU) and writes the package data
+python pretraining/pretrain.py --check    trains its first steps only, and compares them with what is recorded
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = (
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def check(first: list[float], file: Path) -> int:
-    """Whether the recorded losses of the first steps are those of this script; the machine may round otherwise."""
+    """0 where the recorded losses of the first steps are those of this script, up to a machine's rounding."""
     content = file.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     recorded = json.loads(header["__metadata__"]["first_losses"])
@@ -102,7 +103,7 @@ def check(first: list[float], file: Path) -> int:
     return 1
 
 
-def train(steps: int, planned: int) -> tuple[dict[str, np.ndarray], list[float]]:
+def train(steps: int, planned: int) -> tuple[dict[str, Values], list[float]]:
     """The first `steps` of `planned` steps: the weights in float16, and the loss of each step."""
     random = np.random.default_rng(SEED)
     denoiser_layers = {name: Trained(shape, random, _gain(name)) for name, shape in DENOISER.items()}
@@ -110,7 +111,7 @@ def train(steps: int, planned: int) -> tuple[dict[str, np.ndarray], list[float]]
     embedding = random.standard_normal((TOKENS, EMBEDDING)).astype(np.float32)
     encoder, denoiser = TextEncoder(embedding, text_layers), Denoiser(denoiser_layers)
     layers = {**_named("denoiser", denoiser_layers), **_named("text_encoder", text_layers)}
-    weights = {"text_encoder.embedding": embedding}
+    weights: dict[str, Values] = {"text_encoder.embedding": embedding}
     for name, layer in layers.items():
         weights |= {f"{name}.weight": layer.weight, f"{name}.bias": layer.bias}
     average = {name: weight.astype(np.float64) for name, weight in weights.items()}
@@ -119,7 +120,7 @@ def train(steps: int, planned: int) -> tuple[dict[str, np.ndarray], list[float]]
     began = time.monotonic()
     for step, (pictures, captions) in enumerate(batches(random, steps)):
         t = random.integers(TIMESTEPS, size=BATCH)
-        noise = random.standard_normal((BATCH, SIZE)).astype(np.float32)
+        noise: Values = random.standard_normal((BATCH, SIZE)).astype(np.float32)
         target = velocity(pictures, noise, t).astype(np.float32)
         context = encoder.forward(captions)
         predicted = denoiser.forward(
@@ -143,7 +144,7 @@ def train(steps: int, planned: int) -> tuple[dict[str, np.ndarray], list[float]]
     return {name: _stored(name, weight).astype(np.float16) for name, weight in average.items()}, losses
 
 
-def batches(random: np.random.Generator, steps: int) -> Iterator[tuple[np.ndarray, list[str]]]:
+def batches(random: np.random.Generator, steps: int) -> Iterator[tuple[Values, list[str]]]:
     """Pictures (BATCH, SIZE), mirrored by chance, and captions that are made anew each time."""
     sitters = [random_sitter(random) for _ in range(AVATARS)]
     scenes = [random_scene(random) for _ in range(AVATARS)]
@@ -161,7 +162,7 @@ def batches(random: np.random.Generator, steps: int) -> Iterator[tuple[np.ndarra
         yield pictures.reshape(BATCH, SIZE), captions
 
 
-def _small(picture: np.ndarray) -> np.ndarray:
+def _small(picture: Values) -> Values:
     """The area average of a picture, from -1 to 1."""
     block = DRAWN_SIDE // SIDE
     average = picture.reshape(SIDE, block, SIDE, block, 3).mean(axis=(1, 3))
@@ -173,14 +174,14 @@ def _gain(name: str) -> float:
 
 
 def _rate(step: int, steps: int) -> float:
-    return RATE * min(1.0, (step + 1) / 200) * max(0.02, 0.5 * (1.0 + np.cos(np.pi * step / steps)))
+    return RATE * min(1.0, (step + 1) / 200) * max(0.02, 0.5 * (1.0 + math.cos(math.pi * step / steps)))
 
 
 def _named(place: str, layers: dict[str, Trained]) -> dict[str, Trained]:
     return {f"{place}.{name}": layer for name, layer in layers.items()}
 
 
-def _stored(name: str, weight: np.ndarray) -> np.ndarray:
+def _stored(name: str, weight: Values) -> Values:
     return on_grid(weight) if name.endswith(".weight") else weight
 
 

@@ -1,0 +1,158 @@
+"""Asks about many mistakes at once: what a server names in its refusal, it knows.
+
+A body with many mistakes is refused for any of them, so the status tells little; but many servers list what
+is wrong. What is missing in the list is then tried alone, before all else. A server that breaks down over one
+of the mistakes does so here, too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from loracle_contracts.fuzzing.bodies import Edit, Path, edited, encoded
+from loracle_contracts.fuzzing.mutation import Mutation, mutations
+from loracle_contracts.fuzzing.named import Named
+from loracle_contracts.fuzzing.places import full_body
+from loracle_contracts.fuzzing.probe import Probe
+from loracle_contracts.fuzzing.session import Session
+from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS
+from loracle_contracts.parse import MAX_BODY
+from loracle_contracts.validation import validate
+from loracle_contracts.verdict import Profile
+
+__all__ = ["SUBJECT", "Survey", "Told", "survey", "surveys"]
+
+SUBJECT = "several rules at once"
+# How many bodies an operation gets. What fits into later ones is too little for a request.
+_BODIES = {"createSubjectTraining": 24, "createStyleTraining": 16}
+# A server that names fewer of the mistakes than this share lists only the first ones, or none.
+_LEAST_NAMED = 0.5
+
+
+class Survey(NamedTuple):
+    """A body with these mistakes, and as few others as can be."""
+
+    operation: str
+    mistakes: tuple[Mutation, ...]
+    body: bytes
+
+
+class Told(NamedTuple):
+    """What refusals told: the bodies of the mistakes that they name, and of those that they do not."""
+
+    named: frozenset[bytes] = frozenset()
+    unnamed: frozenset[bytes] = frozenset()
+
+
+async def survey(session: Session, layer: str, base_model: str, assets: tuple[str | int, ...]) -> Told:
+    """Sends the bodies, as long as the server names most of the mistakes in them."""
+    named: set[bytes] = set()
+    unnamed: set[bytes] = set()
+    for operation in _BODIES:
+        for one in surveys(operation, session.options.profile, base_model, assets):
+            request = session.request(operation, one.body)
+            probe = Probe(layer, f"{len(one.mistakes)} mistakes in one body", request, SUBJECT)
+            if session.budget.refuses(probe, session.oracle.expect(request)) is not None:
+                return Told(frozenset(named), frozenset(unnamed))
+            exchange = await session.send(probe)
+            if exchange is not None and exchange.is_accepted:
+                unnamed |= {mistake.body for mistake in one.mistakes}
+            answer = exchange.answer if exchange is not None else None
+            if answer is None or not 400 <= answer.status < 500:
+                continue
+            places = Named(answer)
+            missing = {mistake.body for mistake in one.mistakes if mistake.pointer not in places}
+            if len(missing) > (1 - _LEAST_NAMED) * len(one.mistakes):
+                break
+            unnamed |= missing
+            named |= {mistake.body for mistake in one.mistakes} - missing
+    return Told(frozenset(named), frozenset(unnamed))
+
+
+@cache
+def surveys(
+    operation: str,
+    profile: Profile,
+    base_model: str | None = None,
+    asset_ids: tuple[str | int, ...] = UNKNOWN_ASSETS,
+) -> tuple[Survey, ...]:
+    """The bodies that together hold the most mistakes, those with the most first."""
+    return tuple(_surveys(operation, profile, base_model, asset_ids))
+
+
+def _surveys(
+    operation: str, profile: Profile, base_model: str | None, asset_ids: tuple[str | int, ...]
+) -> Iterator[Survey]:
+    full = full_body(operation, base_model, asset_ids)
+    left = [one for one in mutations(operation, profile, base_model, asset_ids) if one.pointer]
+    wide = {one.body: _wide(one, full) for one in left}
+    roots: list[Any] = [None, *sorted({root for root in wide.values() if root is not None})]
+    ranks = _ranks(left)
+    made, turn = 0, 0
+    while left and made < _BODIES[operation]:
+        # What leaves no room in a list or object has its turn in one of them at a time.
+        root = roots[turn % len(roots)]
+        turn += 1
+        left.sort(
+            key=lambda one: (wide[one.body] not in (None, root), wide[one.body] is None, ranks[one.body])
+        )
+        pack: list[Mutation] = []
+        for mistake in left:
+            if not any(_overlap(mistake, other) for other in pack):
+                pack.append(mistake)
+        body = encoded(edited(full, [edit for one in pack for edit in one.edits]))
+        verdict = validate(body, operation, profile, limit=None)
+        told = {(violation.rule, violation.pointer) for violation in verdict.violations}
+        # One mistake may hide another, as the name of a component does its arguments.
+        shown = [one for one in pack if (one.rule, one.pointer) in told]
+        if not shown:
+            return
+        done = {one.body for one in shown}
+        left = [one for one in left if one.body not in done]
+        if len(body) <= MAX_BODY and not validate(body, operation, "lenient").valid:
+            made += 1
+            yield Survey(operation, tuple(shown), body)
+
+
+def _ranks(mistakes: Iterable[Mutation]) -> dict[bytes, tuple[int, bool]]:
+    """The order of the mistakes of one place, by their bodies: each type of value before a second one."""
+    seen: Counter[tuple[Path, type]] = Counter()
+    ranks = {}
+    for one in sorted(mistakes, key=lambda one: not one.is_likely):
+        trait = one.edits[-1].path, type(one.edits[-1].value)
+        ranks[one.body] = seen[trait], not one.is_likely
+        seen[trait] += 1
+    return ranks
+
+
+def _wide(one: Mutation, full: Any) -> str | None:
+    """The member in which the mistake leaves no room in a list or object; None where it leaves some."""
+    for edit in one.edits:
+        value = full
+        for step in _claimed(edit):
+            is_there = (
+                step in value if isinstance(value, dict) else isinstance(step, int) and step < len(value)
+            )
+            value = value[step] if is_there else None
+            if value is None:
+                break
+        if isinstance(value, (list, dict)):
+            return str(edit.path[0])
+    return None
+
+
+def _overlap(one: Mutation, other: Mutation) -> bool:
+    return any(
+        first[: len(second)] == second or second[: len(first)] == first
+        for first in map(_claimed, one.edits)
+        for second in map(_claimed, other.edits)
+    )
+
+
+def _claimed(edit: Edit) -> Path:
+    """What an edit leaves no room in: an object whose name is wrong is not looked at further."""
+    *outer, last = edit.path
+    return tuple(outer) if last == "name" and outer else edit.path
