@@ -211,7 +211,7 @@ def test_the_reset_of_one_key_leaves_the_others_alone(mock: TrainedMock) -> None
 # --- what survives
 
 
-def test_what_a_training_was_survives_its_server(tmp_path: Path) -> None:
+def test_what_a_training_was_survives_its_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     url = f"sqlite:{tmp_path / 'mock.db'}"
     store = open_store(url, seed=0)
     mock = TrainedMock(tmp_path / "trainer", store)
@@ -229,6 +229,7 @@ def test_what_a_training_was_survives_its_server(tmp_path: Path) -> None:
 
     store = open_store(url, seed=0)
     again = TrainedMock(tmp_path / "trainer", store)
+    assert "2 trainings were lost with the server" in caplog.text
     assert again.asked(done).body == shown
     assert again.notes(again.asked(failed)) == ["diverged: It did."]
     for task in (running, waiting):
