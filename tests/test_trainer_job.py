@@ -170,9 +170,13 @@ def test_a_child_ends_with_its_parent_though_its_stdin_stays_open(tmp_path: Path
 
 @LINUX
 def test_a_child_whose_parent_is_gone_already_does_not_begin(tmp_path: Path) -> None:
-    child = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    said, _ = child.communicate(order(tmp_path, parent=1).as_line(), PATIENCE)
-    assert (said, child.returncode) == (b"", 4)
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(order(tmp_path, parent=1).as_line())
+        child.stdin.flush()
+        assert child.stdout.read() == b"", "it tells nothing, though its stdin is open"
+    assert child.returncode == 4
 
 
 def test_a_child_without_an_order_says_who_starts_it() -> None:

@@ -102,10 +102,14 @@ def test_a_failure_tells_its_reason_wherever_somebody_looks(
     assert f"training {task} is failed: killed: The kernel" in caplog.text
 
 
-def test_uploaded_bytes_are_the_images(mock: TrainedMock, caplog: pytest.LogCaptureFixture) -> None:
+def test_uploaded_bytes_are_the_images(
+    mock: TrainedMock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    private = tmp_path / "private.png"
+    private.write_bytes(b"a file of the server, which no id may name")
     caplog.set_level("INFO", "loracle")
     asset = mock.upload(b"the bytes of an image")
-    reply = mock.create(image_dataset_items=[{"assets_id": asset}, {"assets_id": "../../../etc/passwd"}])
+    reply = mock.create(image_dataset_items=[{"assets_id": asset}, {"assets_id": str(private)}])
     known, unknown = mock.works[0].order.images
     assert known is not None
     assert Path(known).read_bytes() == b"the bytes of an image"
@@ -207,7 +211,7 @@ def test_the_reset_of_one_key_leaves_the_others_alone(mock: TrainedMock) -> None
 # --- what survives
 
 
-def test_what_a_training_was_survives_its_server(tmp_path: Path) -> None:
+def test_what_a_training_was_survives_its_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     url = f"sqlite:{tmp_path / 'mock.db'}"
     store = open_store(url, seed=0)
     mock = TrainedMock(tmp_path / "trainer", store)
@@ -225,6 +229,7 @@ def test_what_a_training_was_survives_its_server(tmp_path: Path) -> None:
 
     store = open_store(url, seed=0)
     again = TrainedMock(tmp_path / "trainer", store)
+    assert "2 trainings were lost with the server" in caplog.text
     assert again.asked(done).body == shown
     assert again.notes(again.asked(failed)) == ["diverged: It did."]
     for task in (running, waiting):
