@@ -65,7 +65,8 @@ def train(
 
     `images` must have been read with `keep_whole`. `emit` is given a Step after each optimizer step;
     `is_canceled` is asked before each, and at each step of a sampling. Raises Canceled; Untrainable
-    (`no_images`, `diverged`, `memory`, `base_model_unreadable`, `unsupported_base_model`).
+    (`no_images`, `diverged`, `memory`, `base_model_unreadable`, `unsupported_base_model`,
+    `incompatible_libraries`).
     """
     if not images.whole:
         message = "There is nothing to train on without an image."
@@ -99,7 +100,11 @@ class _Training:
             pictures = torch.from_numpy(class_images).permute(0, 3, 1, 2).float()
             classes = encoded(self._pipeline, pictures, self._look)
         before = self._samples(0)
-        self._add_lora()
+        try:
+            self._add_lora()
+        except (ImportError, ValueError) as error:  # the versions of the libraries do not go together
+            message = f"The LoRA cannot be added: {error}. Install peft and transformers that fit each other."
+            raise Untrainable("incompatible_libraries", message) from None
         losses, prior_losses, rates = self._optimized(images.captions, instances, classes, emit)
         return PipelineOutcome(
             adapter=self._adapter(),
@@ -110,9 +115,7 @@ class _Training:
             samples_after=self._samples(len(losses)),
             class_images=class_images,
             pipeline=self._pipeline,
-            about=" ".join(
-                [self._base.about, f"Trained at {size[0]} x {size[1]} pixels.", *self._cut(images)]
-            ),
+            about=f"{self._base.about} Trained at {size[0]} x {size[1]} pixels.{self._cut(images)}",
         )
 
     def _optimized(
@@ -214,13 +217,13 @@ class _Training:
         return sampled(self._pipeline, prompts, size, random, partial(self._look, step))
 
     def _cut(self, images: TrainingImages) -> str:
-        """A sentence about prompts that are too long for the text encoder, if there are any."""
+        """A sentence about prompts that are too long for the text encoder, or nothing."""
         prompts = {*images.captions, self._plan.instance_prompt.effective, self._plan.class_prompt.effective}
         count = cut(self._pipeline, prompts)
         tokens = self._pipeline.tokenizer.model_max_length
-        return [f"Of {len(prompts)} prompts {count} were cut to the text encoder's {tokens} tokens."] * bool(
-            count
-        )
+        if not count:
+            return ""
+        return f" Of {len(prompts)} prompts {count} were cut to the text encoder's {tokens} tokens."
 
     def _look(self, step: int = 0) -> None:
         if self._is_canceled():
