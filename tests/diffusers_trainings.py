@@ -1,6 +1,6 @@
 """Trains with the second engine in many ways, and prints what came of it.
 
-    python tests/diffusers_trainings.py FOLDER
+    python tests/diffusers_trainings.py FOLDER [NAME...]
 
 A program of its own, because torch and diffusers are installed where no other test needs them. It prints a
 JSON object whose members are told at the functions that find them.
@@ -8,19 +8,24 @@ JSON object whose members are told at the functions that find them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from click.testing import CliRunner
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
 from loracle_contracts import spec
+from loracle_mockserver.cli import main as cli
 from loracle_mockserver.trainer import schedulers
+from loracle_mockserver.trainer.artefact import LORA
 from loracle_mockserver.trainer.diffusers_artefact import write
 from loracle_mockserver.trainer.diffusers_training import PipelineOutcome, train
 from loracle_mockserver.trainer.events import Event, Step, as_line, read_line
@@ -45,8 +50,9 @@ PRIOR = {"with_prior_preservation": True, "max_train_steps": 2, "class_prompt": 
 
 
 def request(name: str = "test", **setting: Any) -> dict[str, Any]:
+    """A small one: what is sampled at the size of the seed page's takes minutes."""
     body: dict[str, Any] = json.loads(spec.example("valid/createSubjectTraining/request/seed-page.json"))
-    body["name"] = name
+    body |= {"name": name, "width": 77, "height": 64}
     body["expert_setting"] |= {"instance_prompt": PROMPT, "with_prior_preservation": False, **setting}
     return body
 
@@ -69,10 +75,9 @@ def reloaded(folder: Path) -> dict[str, float]:
     (as diffusers' plain saver leaves it), without its text encoder, and without any adapter.
     """
     in_memory = predictions(trained(folder, **STRONG).pipeline)
-    weights = load_file(folder / "pytorch_lora_weights.safetensors")
     sources: dict[str, Any] = {
         "loaded": folder,
-        "without_alpha": weights,
+        "without_alpha": load_file(folder / LORA),
         "base": None,
     }
     found = {}
@@ -192,8 +197,8 @@ def events(folder: Path) -> dict[str, Any]:
 
 
 def own_folder(folder: Path) -> dict[str, Any]:
-    """The base model of a folder is the one that is trained: its adapter is another one than the tiny's, fits
-    it within `loaded`, and the size is that of the plan in whole latents.
+    """A folder's pipeline, trained: what is said of it, the size of the samples, and how far the predictions
+    of the pipeline with the adapter loaded, and without it, are from those in memory.
     """
     pipeline = load(None).pipeline
     with torch.no_grad():
@@ -215,23 +220,40 @@ def own_folder(folder: Path) -> dict[str, Any]:
     }
 
 
-def main(folder: Path) -> dict[str, Any]:
-    """What is printed."""
-    torch.manual_seed(id(folder))  # what happened in the process before is to change nothing
+def file(folder: Path) -> str:
+    """The SHA-256 of the file that a training leaves."""
+    run(folder / "out", max_train_steps=2, train_text_encoder=True)
+    return hashlib.sha256((folder / "out" / LORA).read_bytes()).hexdigest()
+
+
+def command(folder: Path) -> dict[str, Any]:
+    """What `loracle train --engine diffusers` says."""
+    folder.mkdir()
+    (folder / "request.json").write_text(json.dumps(request()))
+    options = ["--engine", "diffusers", "--out", str(folder / "out")]
+    result = CliRunner().invoke(cli, ["train", str(folder / "request.json"), *options])
+    return {"exit_code": result.exit_code, "stdout": result.stdout, "stderr": result.stderr}
+
+
+def weights(_: Path) -> int:
+    """How many the tiny pipeline has."""
+    pipeline = load(None).pipeline
+    parts = (pipeline.unet, pipeline.vae, pipeline.text_encoder)
+    return sum(weight.numel() for part in parts for weight in part.parameters())
+
+
+FINDINGS = (reloaded, rates, first_step, digests, events, own_folder, file, command, weights)
+
+
+def main(folder: Path, *names: str) -> dict[str, Any]:
+    """What is printed: all findings, or those named."""
+    torch.manual_seed(time.time_ns())  # what happened in the process before is to change nothing
     return {
-        "reloaded": reloaded(folder / "reloaded"),
-        "rates": rates(folder / "rates"),
-        "first_step": first_step(folder / "first"),
-        "digests": digests(folder / "digests"),
-        "events": events(folder / "events"),
-        "own_folder": own_folder(folder / "own"),
-        "weights": sum(
-            weight.numel()
-            for part in (load(None).pipeline.unet, load(None).pipeline.vae, load(None).pipeline.text_encoder)
-            for weight in part.parameters()
-        ),
+        find.__name__: find(folder / find.__name__)
+        for find in FINDINGS
+        if not names or find.__name__ in names
     }
 
 
 if __name__ == "__main__":
-    json.dump(main(Path(sys.argv[1])), sys.stdout)
+    json.dump(main(Path(sys.argv[1]), *sys.argv[2:]), sys.stdout)

@@ -7,6 +7,7 @@ Nothing is ever downloaded: a folder is read with local files only, and its weig
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ FOLDER_NOTE = (
 )
 _INDEX, _PIPELINE = "model_index.json", "StableDiffusionPipeline"
 _WEIGHTS_SEED = 20_230_815
+_MULTIPLE = 8  # pixels; the pipeline refuses other sizes
 _TINY_SIDE = 64  # pixels; four to a latent
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _WORD_END = "</w>"
@@ -49,10 +51,10 @@ class BaseModel:
     side: int | None
 
     def size(self, plan: TrainPlan) -> tuple[int, int]:
-        """Width and height of the pictures in pixels, as multiples of what one latent stands for."""
+        """Width and height of the pictures in pixels, as multiples of 8 and of what one latent stands for."""
         if self.side is not None:
             return self.side, self.side
-        factor: int = self.pipeline.vae_scale_factor
+        factor: int = math.lcm(_MULTIPLE, self.pipeline.vae_scale_factor)
         width, height = (max(1, side.effective // factor) * factor for side in (plan.width, plan.height))
         return width, height
 
