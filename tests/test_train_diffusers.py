@@ -150,7 +150,8 @@ def test_the_rates_are_those_of_the_reference_trainer(found: dict[str, Any]) -> 
 
 @pytest.mark.long
 def test_one_step_moves_b_by_the_learning_rate(found: dict[str, Any]) -> None:
-    assert found["first_step"] >= 0.95
+    assert found["first_step"]["share"] >= 0.95
+    assert found["first_step"]["largest"] <= 1.001
 
 
 @pytest.mark.long
