@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from live import RunningMock, running_mock
 from redis_server import RedisServer, private_redis
+from torch_environment import diffusers_python, peft_python
 
 # The same cases on every run and machine, and no limit on how slow a machine may be.
 settings.register_profile(
@@ -40,3 +41,13 @@ def redis_server() -> Iterator[RedisServer]:
     """One that all tests of a process share; who stops it takes one of its own."""
     with private_redis() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def python_with_peft(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return peft_python(tmp_path_factory.mktemp("torch"))
+
+
+@pytest.fixture(scope="session")
+def python_with_diffusers(python_with_peft: str) -> str:
+    return diffusers_python(python_with_peft)

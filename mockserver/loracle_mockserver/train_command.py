@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,14 @@ from loracle_mockserver.exit_codes import INTERRUPTED, PIPE_CLOSED, CouldNotRunE
 from loracle_mockserver.options import option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from loracle_mockserver.trainer.events import Event
+    from loracle_mockserver.trainer.extras import EngineName
     from loracle_mockserver.trainer.images import TrainingImages
     from loracle_mockserver.trainer.planned import Caps, TrainPlan
     from loracle_mockserver.trainer.training import Outcome
 
 __all__ = ["train"]
-
-_EXTRA = {"numpy": "numpy", "PIL": "Pillow", "safetensors": "safetensors"}
-_TOLD = 10  # lines of progress where no terminal is
 
 
 @click.command()
@@ -50,6 +48,19 @@ _TOLD = 10  # lines of progress where no terminal is
 )
 @option("--max-steps", default=2000, type=click.IntRange(min=1), help="The most steps that are run.")
 @option("--format", default="text", type=click.Choice(["text", "json"]), help="How the result is written.")
+@option(
+    "--engine",
+    default="reference",
+    type=click.Choice(["reference", "diffusers"]),
+    help="What trains: the small model of this trainer, or a Stable Diffusion pipeline of diffusers.",
+)
+@option(
+    "--base-model-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="With --engine diffusers: the folder of the pipeline to train; nothing is downloaded. Without it a "
+    "tiny untrained one is used.",
+)
 @option("--dry-run", is_flag=True, help="Print the plan, and train nothing.")
 @option(
     "--export",
@@ -67,12 +78,17 @@ def train(context: click.Context, /, request_file: str, **chosen: Any) -> None:
     """Train a request on the CPU with the reference trainer.
 
     REQUEST.json is the body of a create; - is standard input. What is trained is a small diffusion model of
-    8 x 8 pixels, with the procedure of DreamBooth and LoRA: not Stable Diffusion.
+    8 x 8 pixels, with the procedure of DreamBooth and LoRA: not Stable Diffusion. --engine diffusers trains
+    a pipeline of that shape.
 
     Exit codes: 0 it was trained, 1 the request breaks the contract, 2 wrong usage, 3 it could not be trained.
     """
     if chosen["dry_run"] and chosen["export"] is not None:
         raise click.UsageError("--dry-run does not go with --export")
+    if chosen["engine"] == "reference" and chosen["base_model_dir"] is not None:
+        raise click.UsageError("--base-model-dir needs --engine diffusers; the reference trainer has its own")
+    if chosen["engine"] != "reference" and chosen["export"] is not None:
+        raise click.UsageError("--engine does not go with --export: what is exported trains elsewhere")
     is_planned_only = chosen["dry_run"] or chosen["export"] is not None
     if chosen["out"] is None and not is_planned_only:
         raise click.UsageError("--out names the folder for the adapter")
@@ -181,25 +197,30 @@ def _print_export(plan: TrainPlan, chosen: Mapping[str, Any]) -> None:
 
 
 def _train(plan: TrainPlan, caps: Caps, chosen: Mapping[str, Any]) -> None:
-    _need_extra()
-    from loracle_mockserver.trainer import artefact, images, telling, training  # noqa: PLC0415
+    _need_extra(chosen["engine"])
+    from loracle_mockserver.trainer import artefact, images, telling  # noqa: PLC0415
 
     out: Path = chosen["out"]
     try:
         artefact.check_place(out)
+        train, write = _engine(chosen)
         for sentence in telling.differences(plan):
             click.echo(f"loracle: {sentence}", err=True)
-        folder = chosen["images"]
-        taken = images.built_in(plan, caps) if folder is None else images.from_folder(folder, plan, caps)
+        folder, whole = chosen["images"], chosen["engine"] != "reference"
+        taken = (
+            images.built_in(plan, caps, keep_whole=whole)
+            if folder is None
+            else images.from_folder(folder, plan, caps, keep_whole=whole)
+        )
         if folder is None:
             click.echo("loracle: no --images: built-in drawings are trained on", err=True)
         if taken.ignored:
             count = len(taken.ignored)
             click.echo(f"loracle: left out, no png, jpeg or webp: {count} in {folder}", err=True)
-        progress = _Progress()
-        outcome = training.train(plan, taken, emit=progress.take)
+        progress = telling.Progress()
+        outcome = train(plan, taken, emit=progress.take)
         progress.close()
-        files = artefact.write(outcome, plan, taken, out)
+        files = write(outcome, plan, taken, out)
     except FileExistsError as error:
         raise CouldNotRunError(f"--out: {error}") from None
     except BrokenPipeError:
@@ -211,16 +232,34 @@ def _train(plan: TrainPlan, caps: Caps, chosen: Mapping[str, Any]) -> None:
     _print_result(outcome, taken, out, files, chosen["format"])
 
 
+def _engine(chosen: Mapping[str, Any]) -> tuple[Callable[..., Outcome], Callable[..., tuple[Path, ...]]]:
+    """What trains, and what writes the artefact. Says what the base model of the second engine is."""
+    if chosen["engine"] == "reference":
+        from loracle_mockserver.trainer import artefact, training  # noqa: PLC0415 - of an extra
+
+        return training.train, artefact.write
+    from loracle_mockserver.trainer import stable_diffusion  # noqa: PLC0415 - not for --help
+
+    folder = chosen["base_model_dir"]
+    if folder is not None:
+        stable_diffusion.check_folder(folder)  # before the seconds that loading torch takes
+    click.echo(
+        f"loracle: {stable_diffusion.TINY_NOTE if folder is None else stable_diffusion.FOLDER_NOTE}", err=True
+    )
+    from loracle_mockserver.trainer import diffusers_artefact, diffusers_training  # noqa: PLC0415 - of an extra
+
+    return partial(diffusers_training.train, base_model_dir=folder), diffusers_artefact.write
+
+
 def _print_result(
     outcome: Outcome, images: TrainingImages, out: Path, files: tuple[Path, ...], form: str
 ) -> None:
     from loracle_mockserver.trainer import telling  # noqa: PLC0415
     from loracle_mockserver.trainer.artefact import REPORT  # noqa: PLC0415
-    from loracle_mockserver.trainer.report import WHAT_IT_IS  # noqa: PLC0415
 
     names = [path.relative_to(out).as_posix() for path in files]
+    report = json.loads((out / REPORT).read_bytes())
     if form == "json":
-        report = json.loads((out / REPORT).read_bytes())
         click.echo(json.dumps({"out": str(out), "files": names, "report": report}, indent=2))
         return
     steps, count = len(outcome.losses), len(images.captions)
@@ -231,48 +270,18 @@ def _print_result(
     click.echo(f"adapter {outcome.adapter.digest}")
     click.echo(telling.sentences(telling.done_to_images(images)), nl=False)
     click.echo(f"files: {', '.join(names)}")
-    click.echo(WHAT_IT_IS)
+    click.echo(report["about"])
 
 
-def _need_extra() -> None:
+def _need_extra(engine: EngineName) -> None:
     """Raises CouldNotRunError with the install line where a library of the extra is missing."""
-    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")  # read by numpy when it is loaded; the matrices are small
-    try:
-        import numpy  # noqa: F401, ICN001, PLC0415
-        import PIL  # noqa: F401, PLC0415
-        import safetensors  # noqa: F401, PLC0415
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
-            raise
-        needed = _EXTRA[error.name]
-        raise CouldNotRunError(f"loracle train needs {needed}: pip install 'loracle[trainer]'") from None
+    from loracle_mockserver.trainer.extras import missing  # noqa: PLC0415 - not for --help
 
-
-class _Progress:
-    """Tells on stderr how far a training is: on a terminal in one line, else in a few lines."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
-        self._is_drawn = False
-
-    def take(self, event: Event) -> None:
-        """Tells an event, where it is time for that."""
-        from loracle_mockserver.trainer.events import Step  # noqa: PLC0415 - loaded by then
-
-        if not isinstance(event, Step):
-            return
-        part = max(1, event.steps // (_TOLD * 10 if self._is_terminal else _TOLD))
-        if event.step % part and event.step != event.steps:
-            return
-        line = f"step {event.step} of {event.steps}, loss {event.loss:.4g}, rate {event.lr:.3g}"
-        if self._is_terminal:
-            self._is_drawn = True
-            click.echo(f"\r\x1b[K{line}, {event.eta:.0f} s left", nl=False, err=True)
-        else:
-            click.echo(f"loracle: {line}", err=True)
-
-    def close(self) -> None:
-        """Takes the line away."""
-        if self._is_drawn:
-            click.echo("\r\x1b[K", nl=False, err=True)
+    lacking = missing(engine)
+    if lacking is not None:
+        library, extra = lacking
+        command = "loracle train" if engine == "reference" else f"loracle train --engine {engine}"
+        raise CouldNotRunError(f"{command} needs {library}: pip install 'loracle[{extra}]'")
+    if engine == "reference":
+        for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(variable, "1")  # read by numpy when it is loaded; the matrices are small

@@ -30,13 +30,17 @@ if TYPE_CHECKING:
 __all__ = [
     "BASE",
     "CONFIG",
+    "LORA",
     "PICTURE",
     "REPORT",
     "WEIGHTS",
     "ArtefactError",
     "adapter_files",
+    "as_json",
+    "check_place",
     "read",
     "write",
+    "write_files",
 ]
 
 CONFIG, WEIGHTS, REPORT, PICTURE = (
@@ -45,6 +49,8 @@ CONFIG, WEIGHTS, REPORT, PICTURE = (
     "report.json",
     "picture.png",
 )
+LORA = "pytorch_lora_weights.safetensors"
+"""The adapter of the second engine, by the name that diffusers' `load_lora_weights` looks for."""
 BASE = "loracle-reference-trainer"
 """What the adapter belongs to: the base model of this trainer, not the one that the request names."""
 
@@ -67,8 +73,13 @@ def write(outcome: Outcome, plan: TrainPlan, images: TrainingImages, out: Path) 
     from loracle_mockserver.trainer.report import report  # noqa: PLC0415
 
     files = adapter_files(outcome.adapter)
-    files[REPORT] = _json(report(outcome, plan, images, files))
+    files[REPORT] = as_json(report(outcome, plan, images, files))
     files[PICTURE] = picture(outcome, plan, images)
+    return write_files(files, out)
+
+
+def write_files(files: Mapping[str, bytes], out: Path) -> tuple[Path, ...]:
+    """Writes files by their names, as `write` does with those of an adapter."""
     check_place(out)
     with _replacing(out) as folder:
         for name, data in files.items():
@@ -86,7 +97,7 @@ def check_place(out: Path) -> None:
     if out.is_symlink() or out.exists():
         if out.is_symlink() or not out.is_dir():
             raise FileExistsError(f"{out} is no folder; name another place")
-        if any(out.iterdir()) and not ((out / CONFIG).is_file() and (out / REPORT).is_file()):
+        if any(out.iterdir()) and not _is_artefact(out):
             raise FileExistsError(f"{out} holds something else; name a new or an empty folder")
     above = next(folder for folder in out.absolute().parents if folder.exists())
     if not above.is_dir():
@@ -112,6 +123,11 @@ def read(folder: Path) -> Adapter:
     if (folder / _TEXT_ENCODER / CONFIG).exists():
         text_layers, text_r, text_alpha = _read_part(folder / _TEXT_ENCODER)
     return Adapter(layers, text_layers, r, alpha, text_r, text_alpha)
+
+
+def _is_artefact(folder: Path) -> bool:
+    """Whether it holds what one of the engines has written."""
+    return (folder / REPORT).is_file() and any((folder / name).is_file() for name in (CONFIG, LORA))
 
 
 def _files(layers: Mapping[str, LoraLayer], r: int, alpha: int) -> dict[str, bytes]:
@@ -143,7 +159,7 @@ def _files(layers: Mapping[str, LoraLayer], r: int, alpha: int) -> dict[str, byt
         for long, short in _MATRICES.items()
     }
     # One member only: safetensors keeps metadata in a hash map, whose order differs from process to process.
-    return {CONFIG: _json(config), WEIGHTS: save(tensors, metadata={"format": "pt"})}
+    return {CONFIG: as_json(config), WEIGHTS: save(tensors, metadata={"format": "pt"})}
 
 
 def _read_part(folder: Path) -> tuple[dict[str, LoraLayer], int, int]:
@@ -187,7 +203,8 @@ def _config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
+    """Indented JSON in UTF-8. Raises ValueError for what is no finite number."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 

@@ -56,7 +56,8 @@ class TrainingImages:
 
     `pixels` has the shape (n, 8, 8, 3) and values in [-1, 1]: the area average of each picture after its
     components. `processed` holds those pictures, at most 128 pixels a side, for the report. `ignored` names
-    the files of the folder that are no pictures.
+    the files of the folder that are no pictures. `whole` holds the pictures after their components at their
+    full size, where that was asked for.
     """
 
     pixels: NDArray[np.float64]
@@ -65,11 +66,15 @@ class TrainingImages:
     records: tuple[ComponentRecord, ...]
     source: str
     ignored: tuple[str, ...] = ()
+    whole: tuple[Image.Image, ...] = ()
 
 
-def from_folder(folder: Path, plan: TrainPlan, caps: Caps | None = None) -> TrainingImages:
+def from_folder(
+    folder: Path, plan: TrainPlan, caps: Caps | None = None, *, keep_whole: bool = False
+) -> TrainingImages:
     """The pictures of a folder, in the order of their names (2 before 10): one for each item of the request.
 
+    `keep_whole` keeps them at their full size, too.
     Raises Untrainable for a folder or a file that cannot be read, and for too many or too few pictures.
     """
     try:
@@ -90,29 +95,36 @@ def from_folder(folder: Path, plan: TrainPlan, caps: Caps | None = None) -> Trai
         )
     ignored = tuple(path.name for path in names if path not in files)
     used = files[: plan.images.effective]
-    return _processed(((str(path), _read(path)) for path in used), plan, caps or Caps(), "folder", ignored)
+    steps = _Steps(plan, caps or Caps(), keep_whole=keep_whole)
+    return _processed(((str(path), _read(path)) for path in used), steps, "folder", ignored)
 
 
 def from_bytes(
-    uploads: Iterable[bytes], plan: TrainPlan, caps: Caps | None = None, *, source: str = "uploads"
+    uploads: Iterable[bytes],
+    plan: TrainPlan,
+    caps: Caps | None = None,
+    *,
+    source: str = "uploads",
+    keep_whole: bool = False,
 ) -> TrainingImages:
     """The pictures of uploads, one for each item that the plan trains on; read one after the other.
 
+    `keep_whole` keeps them at their full size, too.
     Raises Untrainable for bytes that are no picture, and for too many or too few of them.
     """
     named = ((f"upload {index + 1}", data) for index, data in enumerate(uploads))
-    return _processed(named, plan, caps or Caps(), source, ())
+    return _processed(named, _Steps(plan, caps or Caps(), keep_whole=keep_whole), source, ())
 
 
-def built_in(plan: TrainPlan, caps: Caps | None = None) -> TrainingImages:
+def built_in(plan: TrainPlan, caps: Caps | None = None, *, keep_whole: bool = False) -> TrainingImages:
     """Drawn avatars of one made-up person, for whoever brings no pictures; the plan's seed says which person.
 
-    No face detector is asked: it was made for photographs.
+    `keep_whole` keeps them at their full size, too. No face detector is asked: it was made for photographs.
     """
     from loracle_mockserver.trainer import avatars  # noqa: PLC0415 - drawn only where they are needed
 
     drawn = avatars.built_in(plan.images.effective, plan.seed.effective)
-    steps = _Steps(plan, caps or Caps(), has_faces=False)
+    steps = _Steps(plan, caps or Caps(), has_faces=False, keep_whole=keep_whole)
     for pixels in drawn:
         steps.take(Image.fromarray(pixels), "drawn")
     return steps.images("built-in avatars")
@@ -143,10 +155,14 @@ def _summed(values: NDArray[Any]) -> NDArray[np.int64]:
 
 
 class _Steps:
-    """Takes the pictures one after the other through the components; the full ones are let go."""
+    """Takes the pictures one after the other through the components; the full ones are let go, or kept."""
 
-    def __init__(self, plan: TrainPlan, caps: Caps, *, has_faces: bool = True) -> None:
-        self._plan, self._caps, self._has_faces = plan, caps, has_faces
+    def __init__(
+        self, plan: TrainPlan, caps: Caps, *, has_faces: bool = True, keep_whole: bool = False
+    ) -> None:
+        self.plan, self.caps = plan, caps
+        self._has_faces, self._keep_whole = has_faces, keep_whole
+        self._whole: list[Image.Image] = []
         self._pixels: list[NDArray[np.float64]] = []
         self._kept: list[Image.Image] = []
         self._records: list[ComponentRecord] = []
@@ -159,33 +175,35 @@ class _Steps:
     def take(self, picture: Image.Image, note: str) -> None:
         """Processes the next picture; `note` says how it was read."""
         self._records.append(ComponentRecord(self.count, INPUT, True, note, picture.size, picture.size))
-        picture, done = process(picture, self.count, self._plan, self._caps, has_faces=self._has_faces)
+        picture, done = process(picture, self.count, self.plan, self.caps, has_faces=self._has_faces)
         self._records += done
         self._pixels.append(area_average(picture))
         self._kept.append(_thumbnail(picture))
+        if self._keep_whole:
+            self._whole.append(picture)
 
     def images(self, source: str, ignored: Iterable[str] = ()) -> TrainingImages:
         """All that were taken. Raises Untrainable where the plan has more."""
-        if self.count != len(self._plan.captions):
-            raise _wrong_count(str(self.count), self._plan)
+        if self.count != len(self.plan.captions):
+            raise _wrong_count(str(self.count), self.plan)
         return TrainingImages(
             np.stack(self._pixels),
-            self._plan.captions,
+            self.plan.captions,
             tuple(self._kept),
             tuple(self._records),
             source,
             tuple(ignored),
+            tuple(self._whole),
         )
 
 
 def _processed(
-    named: Iterable[tuple[str, bytes]], plan: TrainPlan, caps: Caps, source: str, ignored: Iterable[str]
+    named: Iterable[tuple[str, bytes]], steps: _Steps, source: str, ignored: Iterable[str]
 ) -> TrainingImages:
-    steps = _Steps(plan, caps)
     for name, data in named:
-        if steps.count == len(plan.captions):
-            raise _wrong_count(f"more than {steps.count}", plan)
-        steps.take(*_decoded(name, data, f"/image_dataset_items/{steps.count}", caps))
+        if steps.count == len(steps.plan.captions):
+            raise _wrong_count(f"more than {steps.count}", steps.plan)
+        steps.take(*_decoded(name, data, f"/image_dataset_items/{steps.count}", steps.caps))
     return steps.images(source, ignored)
 
 

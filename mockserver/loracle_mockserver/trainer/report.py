@@ -25,14 +25,23 @@ _LIBRARIES = ("loracle", "numpy", "pillow", "safetensors")
 
 
 def report(
-    outcome: Outcome, plan: TrainPlan, images: TrainingImages, files: Mapping[str, bytes]
+    outcome: Outcome,
+    plan: TrainPlan,
+    images: TrainingImages,
+    files: Mapping[str, bytes],
+    *,
+    about: str = WHAT_IT_IS,
+    libraries: Iterable[str] = _LIBRARIES,
 ) -> dict[str, Any]:
-    """The report as JSON values; `files` are those of the adapter. The same for the same training."""
+    """The report as JSON values; `files` are those of the adapter. The same for the same training.
+
+    `about` says what was trained, and `libraries` are those whose versions are told.
+    """
     adapter = outcome.adapter
     return {
         "format": FORMAT,
-        "about": WHAT_IT_IS,
-        "versions": {name: version(name) for name in _LIBRARIES},
+        "about": about,
+        "versions": {name: version(name) for name in libraries},
         "plan": plan.as_dict(),
         "images": {
             "source": images.source,

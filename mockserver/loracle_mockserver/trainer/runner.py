@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from loracle_mockserver.trainer.events import CanceledEvent, Done, Event, Failed, Started, Step
+from loracle_mockserver.trainer.extras import extra_of
 from loracle_mockserver.trainer.planned import Caps, Planned, TrainPlan, Untrainable
 
 __all__ = [
+    "DiffusersEngine",
     "Ending",
     "Engine",
     "ReferenceEngine",
@@ -69,6 +71,37 @@ class ReferenceEngine:
         from loracle_mockserver.trainer import artefact  # noqa: PLC0415 - needs numpy
 
         return [path.relative_to(out).as_posix() for path in artefact.write(outcome, plan, images, out)]
+
+
+class DiffusersEngine:
+    """The second engine, on the pipeline of a folder or on a tiny one; it needs the extra `trainer-sd`.
+
+    The pictures that it is given must have been read with `keep_whole`.
+    """
+
+    def __init__(self, base_model_dir: Path | None = None) -> None:
+        self._base_model_dir = base_model_dir
+
+    def train(
+        self, plan: TrainPlan, images: Any, *, emit: Callable[[Event], None], is_canceled: Callable[[], bool]
+    ) -> Any:
+        """See `diffusers_training.train`."""
+        from loracle_mockserver.trainer.diffusers_training import train  # noqa: PLC0415 - needs torch
+        from loracle_mockserver.trainer.training import Canceled  # noqa: PLC0415 - needs numpy
+
+        try:
+            return train(
+                plan, images, base_model_dir=self._base_model_dir, emit=emit, is_canceled=is_canceled
+            )
+        except Canceled as error:
+            raise StoppedError(error.step) from None
+
+    def write(self, outcome: Any, plan: TrainPlan, images: Any, out: Path) -> Sequence[str]:
+        """See `diffusers_artefact.write`."""
+        from loracle_mockserver.trainer import diffusers_artefact  # noqa: PLC0415 - needs numpy
+
+        files = diffusers_artefact.write(outcome, plan, images, out)
+        return [path.relative_to(out).as_posix() for path in files]
 
 
 class _LimitReachedError(Exception):
@@ -144,7 +177,8 @@ def run_training(  # noqa: PLR0913 - all but three have a default
     except MemoryError:
         ending = Failed("memory", "The training needs more memory than there is.")
     except ModuleNotFoundError as error:
-        ending = Failed("missing_extra", f"The trainer needs {error.name}: pip install 'loracle[trainer]'")
+        extra = extra_of(error.name or "")
+        ending = Failed("missing_extra", f"The trainer needs {error.name}: pip install 'loracle[{extra}]'")
     except OSError as error:
         ending = Failed("not_written", f"{out} cannot be written: {error.strerror or error}")
     emit(ending)

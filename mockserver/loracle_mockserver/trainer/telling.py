@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from loracle_mockserver.trainer.events import Event, Step
 from loracle_mockserver.trainer.planned import Planned, TrainPlan
 
 if TYPE_CHECKING:
     from loracle_mockserver.trainer.images import TrainingImages
 
-__all__ = ["differences", "done_to_images", "table"]
+__all__ = ["Progress", "differences", "done_to_images", "table"]
 
 _HEAD = ("value", "requested", "used", "source", "why")
 _WIDEST = 36
+_TOLD = 10  # lines of progress where no terminal is
 
 
 def table(plan: TrainPlan) -> str:
@@ -74,3 +79,30 @@ def _short(value: Any) -> str:
 def sentences(lines: Iterable[str]) -> str:
     """Lines below each other, indented."""
     return "".join(f"  {line}\n" for line in lines)
+
+
+class Progress:
+    """Tells on stderr how far a training is: on a terminal in one line, else in a few lines."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._is_drawn = False
+
+    def take(self, event: Event) -> None:
+        """Tells an event, where it is time for that."""
+        if not isinstance(event, Step):
+            return
+        part = max(1, event.steps // (_TOLD * 10 if self._is_terminal else _TOLD))
+        if event.step % part and event.step != event.steps:
+            return
+        line = f"step {event.step} of {event.steps}, loss {event.loss:.4g}, rate {event.lr:.3g}"
+        if self._is_terminal:
+            self._is_drawn = True
+            click.echo(f"\r\x1b[K{line}, {event.eta:.0f} s left", nl=False, err=True)
+        else:
+            click.echo(f"loracle: {line}", err=True)
+
+    def close(self) -> None:
+        """Takes the line away."""
+        if self._is_drawn:
+            click.echo("\r\x1b[K", nl=False, err=True)
