@@ -118,7 +118,7 @@ def _surveys(
 
 
 def _ranks(mistakes: Iterable[Mutation]) -> dict[bytes, tuple[bool, int]]:
-    """The order of the mistakes of one place, by their bodies: one of each type, what is likely, the others."""
+    """The order of one place's mistakes, by their bodies: one of each type, what is likely, the others."""
     seen: Counter[tuple[Path, type]] = Counter()
     ranks = {}
     for one in sorted(mistakes, key=lambda one: not one.is_likely):
