@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from loracle_contracts.parse import without_surrogates
 
-__all__ = ["Lines", "Place", "locate", "pointer"]
+__all__ = ["Lines", "Place", "locate", "pointer", "steps"]
 
 Path = tuple[str | int, ...]
 _Branch = dict[str | int, Any]
@@ -85,6 +85,11 @@ class Lines:
 def pointer(path: Sequence[str | int]) -> str:
     """The path as a JSON Pointer (RFC 6901)."""
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+
+
+def steps(text: str) -> list[str]:
+    """The reference tokens of a JSON Pointer (RFC 6901), unescaped; indices stay text."""
+    return [step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:]]
 
 
 def _walk(text: str, at: int, wanted: _Branch, path: Path, found: dict[Path, Place]) -> int:

@@ -14,7 +14,7 @@ from loracle_contracts import spec
 from loracle_contracts.inputs.judge import Judge
 from loracle_contracts.inputs.shapes import Shape
 from loracle_contracts.inputs.unit import Unit
-from loracle_contracts.locate import Lines, locate, pointer
+from loracle_contracts.locate import Lines, locate, pointer, steps
 from loracle_contracts.parse import parse
 from loracle_contracts.proof import MAX_BODY, parse_fast
 from loracle_contracts.validation import validate
@@ -143,8 +143,7 @@ def _pointers(verdict: Verdict) -> set[str]:
 def _path(text: str, value: Any) -> _Path | None:
     """The path that a pointer stands for, or None where it leads nowhere."""
     path: list[str | int] = []
-    for token in text.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
+    for name in steps(text):
         step: Any = int(name) if isinstance(value, list) and name.isdigit() else name
         try:
             value = value[step]

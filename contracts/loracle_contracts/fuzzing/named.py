@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from loracle_contracts.exchange import Answer
+from loracle_contracts.locate import steps
 
 __all__ = ["Named"]
 
@@ -41,14 +42,14 @@ class Named:
         """Whether the answer names the place that a JSON Pointer leads to; the body itself never counts."""
         if not isinstance(pointer, str) or not pointer:
             return False
-        steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
-        if any((*root, *steps) in self._lists for root in ((), ("body",), ("data",))):
+        path = tuple(steps(pointer))
+        if any((*root, *path) in self._lists for root in ((), ("body",), ("data",))):
             return True
-        forms = {pointer, ".".join(steps), _bracketed(steps)}
+        forms = {pointer, ".".join(path), _bracketed(path)}
         if any(_rooted(root, form) in self._texts for root in _ROOTS for form in forms):
             return True
         # Within a sentence a word alone may be any word.
-        within = forms if len(steps) > 1 else {pointer}
+        within = forms if len(path) > 1 else {pointer}
         return any(form in self._all and _stands_alone(form, self._all) for form in within)
 
 
@@ -67,8 +68,8 @@ def _parts(value: Any) -> Iterator[str | tuple[str, ...]]:
             yield from _parts(item)
 
 
-def _bracketed(steps: tuple[str, ...]) -> str:
-    return "".join(f"[{step}]" if step.isdecimal() else f".{step}" for step in steps).lstrip(".")
+def _bracketed(path: tuple[str, ...]) -> str:
+    return "".join(f"[{step}]" if step.isdecimal() else f".{step}" for step in path).lstrip(".")
 
 
 def _rooted(root: str, form: str) -> str:

@@ -18,6 +18,7 @@ from loracle_contracts.exchange import Answer
 from loracle_contracts.fuzzing.client import StoppedError
 from loracle_contracts.fuzzing.probe import Exchange, Probe
 from loracle_contracts.fuzzing.session import Session
+from loracle_contracts.locate import steps
 from loracle_contracts.oracle import CREATES, Expectation
 from loracle_contracts.parse import parse
 
@@ -184,7 +185,7 @@ class _Shrinking:
 
 def _at(value: Any, pointer: str) -> Any:
     """What stands at a JSON Pointer, of arrays in their first item; None where there is nothing."""
-    for name in _names(pointer):
+    for name in steps(pointer):
         if isinstance(value, list) and value:
             value = value[0]
         elif isinstance(value, dict) and name in value:
@@ -196,17 +197,13 @@ def _at(value: Any, pointer: str) -> Any:
 
 def _put(value: Any, pointer: str, new: Any) -> None:
     """Sets what stands at a JSON Pointer, where its parent is there; nothing where the new value is None."""
-    *names, last = _names(pointer) or [""]
+    *names, last = steps(pointer) or [""]
     for name in names:
         value = value[int(name)] if isinstance(value, list) else value.get(name)
         if not isinstance(value, (dict, list)):
             return
     if isinstance(value, dict) and new is not None:
         value[last] = new
-
-
-def _names(pointer: str) -> list[str]:
-    return [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:]]
 
 
 def _written(body: Any) -> bytes:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple, get_args
 
 from loracle_contracts import spec
-from loracle_contracts.locate import Lines, locate
+from loracle_contracts.locate import Lines, locate, steps
 from loracle_contracts.report.excerpt import excerpt
 from loracle_contracts.texts import advice_text, expected_text
 from loracle_contracts.validation import validate
@@ -193,8 +193,7 @@ def _position(example: _Example, where: str) -> tuple[int | None, int | None]:
 def _path(value: Any, where: str) -> tuple[str | int, ...]:
     """The steps of a pointer into the value. Raises LookupError or TypeError where it leads nowhere."""
     path: list[str | int] = []
-    for token in where.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
+    for name in steps(where):
         if isinstance(value, list):
             index = int(name)
             path.append(index)

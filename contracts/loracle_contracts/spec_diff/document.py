@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from loracle_contracts.locate import steps
 from loracle_contracts.spec_diff.source import SourceError, parse, read_bytes
 
 __all__ = ["Document", "DocumentError", "Place", "read_document"]
@@ -123,11 +123,10 @@ class Place:
         return Place(self.document, reference, found)
 
 
-def _steps(reference: str) -> Iterator[str]:
+def _steps(reference: str) -> list[str]:
     from urllib.parse import unquote  # noqa: PLC0415
 
-    for step in unquote(reference).split("/")[1:]:
-        yield step.replace("~1", "/").replace("~0", "~")
+    return steps(unquote(reference))
 
 
 def read_document(name: str) -> Document:
