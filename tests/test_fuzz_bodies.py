@@ -16,9 +16,9 @@ from loracle_contracts.fuzzing import FuzzOptions, examples_layer, table
 from loracle_contracts.fuzzing.bodies import ABSENT, COMPACT, STYLES, Edit, Raw, edited, encoded
 from loracle_contracts.fuzzing.candidates import BEHIND_MANY
 from loracle_contracts.fuzzing.client import Client
-from loracle_contracts.fuzzing.mutation import mutations
 from loracle_contracts.fuzzing.places import full_body, places
 from loracle_contracts.fuzzing.session import Session
+from loracle_contracts.fuzzing.wrong_bodies import mutations
 
 PROFILES = ("strict", "lenient")
 

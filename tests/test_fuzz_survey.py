@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from loracle_contracts import validate
 from loracle_contracts.exchange import Answer
 from loracle_contracts.fuzzing import table
-from loracle_contracts.fuzzing.mutation import mutations
 from loracle_contracts.fuzzing.named import Named
 from loracle_contracts.fuzzing.readings import readings
 from loracle_contracts.fuzzing.survey import SUBJECT, surveys
+from loracle_contracts.fuzzing.wrong_bodies import mutations
 from loracle_contracts.oracle import CREATES
 from loracle_contracts.spec import operations
 

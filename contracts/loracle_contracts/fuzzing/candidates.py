@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from loracle_contracts.fuzzing.bodies import ABSENT, Edit, Raw
-from loracle_contracts.fuzzing.near_texts import choice_texts, free_texts, long_texts, pattern_texts
+from loracle_contracts.fuzzing.near_texts import (
+    camel_case,
+    choice_texts,
+    free_texts,
+    long_texts,
+    pattern_texts,
+)
 from loracle_contracts.fuzzing.places import Place, rule_id
 
 __all__ = ["BEHIND_MANY", "Candidate", "candidates"]
@@ -195,10 +201,9 @@ def _members(place: Place) -> Iterator[Candidate]:
 
 def _renamed(place: Place, name: str) -> Iterator[Candidate]:
     """The member under its name as readers that look for it in other spellings know it."""
-    words = name.split("_")
     spellings = {
         "its name in capitals": name.upper(),
-        "its name in camel case": words[0] + "".join(word.title() for word in words[1:]),
+        "its name in camel case": camel_case(name),
         "its name with hyphens": name.replace("_", "-"),
     }
     rule = rule_id(place.schema, "required")

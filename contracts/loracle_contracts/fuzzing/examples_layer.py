@@ -47,6 +47,6 @@ def probes(session: Session) -> Iterator[Probe]:
 
 
 def _rules_of_table(operation: str, session: Session) -> frozenset[str]:
-    from loracle_contracts.fuzzing.mutation import mutations  # noqa: PLC0415 - not where only examples run
+    from loracle_contracts.fuzzing.wrong_bodies import mutations  # noqa: PLC0415 - not where only examples run
 
     return frozenset(one.rule for one in mutations(operation, session.options.profile))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from loracle_contracts.fuzzing.near_texts import camel_case
+
 __all__ = ["mutated", "mutated_value", "retyped"]
 
 _Place = tuple[Any, Any]
@@ -147,12 +149,10 @@ def _swapped(holder: Any, key: Any, places: list[_Place], random: Random) -> boo
 def _renamed(holder: Any, key: Any, _: list[_Place], random: Random) -> bool:
     if not isinstance(holder, dict) or not key:
         return False
-    words = key.split("_")
-    camel = words[0] + "".join(word.title() for word in words[1:])
     names = {
         key.upper(),
         key.title(),
-        camel,
+        camel_case(key),
         key.replace("_", "-"),
         key + "s",
         key + " ",

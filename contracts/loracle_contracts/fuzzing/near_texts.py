@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["choice_texts", "free_texts", "long_texts", "pattern_texts"]
+__all__ = ["camel_case", "choice_texts", "free_texts", "long_texts", "pattern_texts"]
 
 _Texts = Iterator[tuple[str, str]]
 # The digits 0 to 9 of other scripts, which some languages' \d and number parsers take, too.
@@ -66,6 +66,12 @@ def long_texts(own: object, most: int, *, has_pattern: bool) -> _Texts:
         yield f"the greatest length, {kind} letters", text[:most]
         yield f"one character too many, {kind} letters", (text + letters)[: most + 1]
     yield "a text far too long", "x" * most * _FAR
+
+
+def camel_case(name: str) -> str:
+    """A name of words and underscores as other languages write it: `base_model` as `baseModel`."""
+    first, *others = name.split("_")
+    return first + "".join(word.title() for word in others)
 
 
 def choice_texts(known: list[str]) -> _Texts:

@@ -13,12 +13,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from loracle_contracts.fuzzing.bodies import Edit, Path, edited, encoded
-from loracle_contracts.fuzzing.mutation import Mutation, mutations
 from loracle_contracts.fuzzing.named import Named
 from loracle_contracts.fuzzing.places import full_body
 from loracle_contracts.fuzzing.probe import Probe
 from loracle_contracts.fuzzing.session import Session
 from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS
+from loracle_contracts.fuzzing.wrong_bodies import Mutation, mutations
 from loracle_contracts.parse import MAX_BODY
 from loracle_contracts.validation import validate
 from loracle_contracts.verdict import Profile

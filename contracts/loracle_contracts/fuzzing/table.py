@@ -16,12 +16,12 @@ from typing import Any
 
 from loracle_contracts.fuzzing.candidates import BEHIND_MANY
 from loracle_contracts.fuzzing.findings import Findings
-from loracle_contracts.fuzzing.mutation import Mutation, mutations
 from loracle_contracts.fuzzing.probe import Probe
 from loracle_contracts.fuzzing.readings import readings
 from loracle_contracts.fuzzing.session import Session
 from loracle_contracts.fuzzing.survey import SUBJECT, Told, survey
 from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS, known_base_models
+from loracle_contracts.fuzzing.wrong_bodies import Mutation, mutations
 from loracle_contracts.oracle import CREATES
 from loracle_contracts.verdict import Profile
 
@@ -109,9 +109,9 @@ def _spread(
     for rule in rules:
         source.shuffle(by_rule[rule])
     taken = 0
-    for rounds, is_wanted in ((1, _is_any), (share, _is_likely), (share, _is_any)):
+    for rounds, only_likely in ((1, False), (share, True), (share, False)):
         for rule in rules * rounds:
-            left = [one for one in by_rule[rule] if is_wanted(one)]
+            left = [one for one in by_rule[rule] if one.is_likely or not only_likely]
             if not left:
                 continue
             if taken == share:
@@ -121,15 +121,6 @@ def _spread(
             usage.update(_traits(best))
             taken += 1
             yield best
-
-
-def _is_any(one: Mutation) -> bool:
-    del one
-    return True
-
-
-def _is_likely(one: Mutation) -> bool:
-    return one.is_likely
 
 
 def _traits(one: Mutation) -> list[tuple[str, ...]]:
