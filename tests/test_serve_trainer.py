@@ -18,8 +18,8 @@ import pytest
 from click.testing import CliRunner
 from live import PATIENCE, Answer, RunningMock, ask, running_mock
 
-from loracle_mockserver import trainer_options
 from loracle_mockserver.cli import main
+from loracle_mockserver.trainer import extras
 
 REFERENCE = ("--trainer", "reference")
 KEY, JSON = ("Authorization", "Bearer trained"), ("Content-Type", "application/json")
@@ -64,7 +64,7 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_a_missing_extra_is_told_with_its_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer_options, "find_spec", lambda module: None if module == "PIL" else object())
+    monkeypatch.setattr(extras, "find_spec", lambda module: None if module == "PIL" else object())
     code, line = _refused(*REFERENCE)
     assert (code, line) == (3, "Error: --trainer reference needs Pillow: pip install 'loracle[trainer]'")
 

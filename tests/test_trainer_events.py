@@ -27,8 +27,8 @@ from loracle_mockserver.trainer.events import (
     as_line,
     read_line,
 )
-from loracle_mockserver.trainer.planned import Caps, Untrainable
-from loracle_mockserver.trainer.runner import StoppedError, run_training
+from loracle_mockserver.trainer.planned import Canceled, Caps, Untrainable
+from loracle_mockserver.trainer.runner import run_training
 
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 _WHOLE = st.integers(0, 2**53 - 1)
@@ -125,7 +125,7 @@ def _run(out: Path, engine: Engine, heard: list[Event] | None = None, **options:
     ("error", "ending"),
     [
         (None, Done("d", ("file",))),
-        (StoppedError(1), CanceledEvent(1)),
+        (Canceled(1), CanceledEvent(1)),
         (Untrainable("diverged", "It did.", "/width"), Failed("diverged", "It did. (/width)")),
         (MemoryError(), Failed("memory", "The training needs more memory than there is.")),
         (

@@ -17,7 +17,7 @@ from typing import Any
 
 from loracle_mockserver.trainer.child import main
 from loracle_mockserver.trainer.events import Step
-from loracle_mockserver.trainer.runner import StoppedError
+from loracle_mockserver.trainer.planned import Canceled
 
 STEPS = 4
 COMMAND = (sys.executable, "-P", __file__)
@@ -29,7 +29,7 @@ class Engine:
         line = socket.create_connection(("127.0.0.1", int(port))) if port else None
         for step in range(1, STEPS + 1):
             if is_canceled():
-                raise StoppedError(step - 1)
+                raise Canceled(step - 1)
             emit(Step(step, STEPS, 1.0 / step, 1e-4, float(STEPS - step)))
             if step == 2:
                 self._do(what, line)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,12 @@ from loracle_mockserver.exit_codes import INTERRUPTED, PIPE_CLOSED, CouldNotRunE
 from loracle_mockserver.options import option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from loracle_mockserver.trainer.extras import EngineName
     from loracle_mockserver.trainer.images import TrainingImages
     from loracle_mockserver.trainer.planned import Caps, TrainPlan
+    from loracle_mockserver.trainer.runner import Engine
     from loracle_mockserver.trainer.training import Outcome
 
 __all__ = ["train"]
@@ -203,7 +203,7 @@ def _train(plan: TrainPlan, caps: Caps, chosen: Mapping[str, Any]) -> None:
     out: Path = chosen["out"]
     try:
         artefact.check_place(out)
-        train, write = _engine(chosen)
+        engine = _engine(chosen)
         for sentence in telling.differences(plan):
             click.echo(f"loracle: {sentence}", err=True)
         folder, whole = chosen["images"], chosen["engine"] != "reference"
@@ -218,9 +218,9 @@ def _train(plan: TrainPlan, caps: Caps, chosen: Mapping[str, Any]) -> None:
             count = len(taken.ignored)
             click.echo(f"loracle: left out, no png, jpeg or webp: {count} in {folder}", err=True)
         progress = telling.Progress()
-        outcome = train(plan, taken, emit=progress.take)
+        outcome = engine.train(plan, taken, emit=progress.take, is_canceled=lambda: False)
         progress.close()
-        files = write(outcome, plan, taken, out)
+        files = engine.write(outcome, plan, taken, out)
     except FileExistsError as error:
         raise CouldNotRunError(f"--out: {error}") from None
     except BrokenPipeError:
@@ -232,12 +232,12 @@ def _train(plan: TrainPlan, caps: Caps, chosen: Mapping[str, Any]) -> None:
     _print_result(outcome, taken, out, files, chosen["format"])
 
 
-def _engine(chosen: Mapping[str, Any]) -> tuple[Callable[..., Outcome], Callable[..., tuple[Path, ...]]]:
-    """What trains, and what writes the artefact. Says what the base model of the second engine is."""
-    if chosen["engine"] == "reference":
-        from loracle_mockserver.trainer import artefact, training  # noqa: PLC0415 - of an extra
+def _engine(chosen: Mapping[str, Any]) -> Engine:
+    """What trains, and writes the artefact. Says what the base model of the second engine is."""
+    from loracle_mockserver.trainer.runner import DiffusersEngine, ReferenceEngine  # noqa: PLC0415 - not for --help
 
-        return training.train, artefact.write
+    if chosen["engine"] == "reference":
+        return ReferenceEngine()
     from loracle_mockserver.trainer import stable_diffusion  # noqa: PLC0415 - not for --help
 
     folder = chosen["base_model_dir"]
@@ -246,21 +246,18 @@ def _engine(chosen: Mapping[str, Any]) -> tuple[Callable[..., Outcome], Callable
     click.echo(
         f"loracle: {stable_diffusion.TINY_NOTE if folder is None else stable_diffusion.FOLDER_NOTE}", err=True
     )
-    from loracle_mockserver.trainer import diffusers_artefact, diffusers_training  # noqa: PLC0415 - of an extra
-
-    return partial(diffusers_training.train, base_model_dir=folder), diffusers_artefact.write
+    return DiffusersEngine(folder)
 
 
 def _print_result(
-    outcome: Outcome, images: TrainingImages, out: Path, files: tuple[Path, ...], form: str
+    outcome: Outcome, images: TrainingImages, out: Path, files: Sequence[str], form: str
 ) -> None:
     from loracle_mockserver.trainer import telling  # noqa: PLC0415
     from loracle_mockserver.trainer.artefact import REPORT  # noqa: PLC0415
 
-    names = [path.relative_to(out).as_posix() for path in files]
     report = json.loads((out / REPORT).read_bytes())
     if form == "json":
-        click.echo(json.dumps({"out": str(out), "files": names, "report": report}, indent=2))
+        click.echo(json.dumps({"out": str(out), "files": files, "report": report}, indent=2))
         return
     steps, count = len(outcome.losses), len(images.captions)
     click.echo(
@@ -269,19 +266,19 @@ def _print_result(
     )
     click.echo(f"adapter {outcome.adapter.digest}")
     click.echo(telling.sentences(telling.done_to_images(images)), nl=False)
-    click.echo(f"files: {', '.join(names)}")
+    click.echo(f"files: {', '.join(files)}")
     click.echo(report["about"])
 
 
 def _need_extra(engine: EngineName) -> None:
     """Raises CouldNotRunError with the install line where a library of the extra is missing."""
-    from loracle_mockserver.trainer.extras import missing  # noqa: PLC0415 - not for --help
+    from loracle_mockserver.trainer.extras import ONE_THREAD, missing  # noqa: PLC0415 - not for --help
 
-    lacking = missing(engine)
-    if lacking is not None:
-        library, extra = lacking
+    found = missing(engine)
+    if found is not None:
+        library, extra = found
         command = "loracle train" if engine == "reference" else f"loracle train --engine {engine}"
         raise CouldNotRunError(f"{command} needs {library}: pip install 'loracle[{extra}]'")
     if engine == "reference":
-        for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-            os.environ.setdefault(variable, "1")  # read by numpy when it is loaded; the matrices are small
+        for variable in ONE_THREAD:
+            os.environ.setdefault(variable, "1")  # the matrices are small

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,6 @@ from loracle_mockserver.exit_codes import CouldNotRunError
 from loracle_mockserver.options import Command, option
 
 __all__ = ["trainer_options", "trainer_settings"]
-
-# The modules of the extra, by the packages that bring them.
-_NEEDED = {"numpy": "numpy", "PIL": "Pillow", "safetensors": "safetensors"}
 
 
 def trainer_options(command: Command) -> Command:
@@ -68,11 +64,13 @@ def trainer_settings(chosen: dict[str, Any]) -> dict[str, Any]:
             "say where with --trainer-folder DIR"
         )
     caps = _caps(given)
-    missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
-    if missing:
-        raise CouldNotRunError(
-            f"--trainer reference needs {', '.join(missing)}: pip install 'loracle[trainer]'"
-        )
+    from loracle_mockserver.trainer.extras import extra_of, lacking, library_of  # noqa: PLC0415 - few ask for it
+
+    modules = lacking("reference")
+    if modules:
+        needed = ", ".join(map(library_of, modules))
+        extra = extra_of(modules[0])
+        raise CouldNotRunError(f"--trainer reference needs {needed}: pip install 'loracle[{extra}]'")
     return {"trainer": "reference", "trainer_folder": folder and folder.absolute(), "trainer_caps": caps}
 
 

@@ -25,9 +25,9 @@ from loracle_mockserver.trainer.adapter import Adapter, Array, LoraLayer
 from loracle_mockserver.trainer.events import Event, Step
 from loracle_mockserver.trainer.images import TrainingImages
 from loracle_mockserver.trainer.pipeline_calls import Latents, cut, embedded, encoded, sampled, tensor
-from loracle_mockserver.trainer.planned import TrainPlan, Untrainable
+from loracle_mockserver.trainer.planned import Canceled, TrainPlan, Untrainable
 from loracle_mockserver.trainer.stable_diffusion import BaseModel, load, silent
-from loracle_mockserver.trainer.training import Canceled, Outcome
+from loracle_mockserver.trainer.training import Outcome, diverged, no_images
 
 __all__ = ["SAMPLES", "PipelineOutcome", "train"]
 
@@ -69,8 +69,7 @@ def train(
     `incompatible_libraries`).
     """
     if not images.whole:
-        message = "There is nothing to train on without an image."
-        raise Untrainable("no_images", message, "/image_dataset_items")
+        raise no_images()
     base = load(base_model_dir)
     try:
         with silent():
@@ -157,7 +156,7 @@ class _Training:
             if prior is not None:
                 prior_losses.append(prior.item())
             if not math.isfinite(losses[-1]) or not all(torch.isfinite(weight).all() for weight in weights):
-                raise _diverged(step)
+                raise diverged(step)
             passed = time.monotonic() - began
             emit(Step(step + 1, steps, losses[-1], rates[-1], passed / (step + 1) * (steps - step - 1)))
         return losses, prior_losses, rates
@@ -269,10 +268,3 @@ def _layers(part: Any) -> dict[str, LoraLayer]:
 def _endless(count: int, random: Any) -> Iterator[int]:
     while True:
         yield from torch.randperm(count, generator=random).tolist()
-
-
-def _diverged(step: int) -> Untrainable:
-    message = (
-        f"The loss is no finite number at step {step + 1}. Lower learning_rate, or lora_alpha against lora_r."
-    )
-    return Untrainable("diverged", message, "/expert_setting/learning_rate")

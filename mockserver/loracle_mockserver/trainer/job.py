@@ -24,19 +24,13 @@ from loracle_mockserver.trainer.events import (
     Step,
     read_line,
 )
+from loracle_mockserver.trainer.extras import ONE_THREAD
 from loracle_mockserver.trainer.runner import Ending, cpu_failure, wall_failure
 
 __all__ = ["COMMAND", "Job"]
 
 # -P: a module of the working directory is not to be taken for one of the trainer's.
 COMMAND = (sys.executable, "-P", "-m", "loracle_mockserver.trainer")
-_ONE_THREAD = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 _CANCEL_GRACE = 0.5  # seconds for a step to end; then the process is killed
 _SHOWN = 300  # characters of what a process that crashed has said last
 
@@ -188,7 +182,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child: no thread beside the one that computes, and none of the mock's secrets."""
     kept = {name: value for name, value in own.items() if not name.startswith("LORACLE_")}
-    return {**kept, **dict.fromkeys(_ONE_THREAD, "1")}
+    return {**kept, **dict.fromkeys(ONE_THREAD, "1")}
 
 
 def _last(errors: IO[bytes]) -> str:

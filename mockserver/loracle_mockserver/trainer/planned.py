@@ -30,6 +30,17 @@ class Untrainable(Exception):  # noqa: N818 - it is an answer, not a fault of th
         return type(self), (self.reason, self.message, self.pointer)
 
 
+class Canceled(Exception):  # noqa: N818 - it was asked for
+    """The training was canceled after `step` steps."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"canceled after {step} steps")
+        self.step = step
+
+    def __reduce__(self) -> tuple[type[Canceled], tuple[int]]:
+        return type(self), (self.step,)
+
+
 @dataclass(frozen=True, slots=True)
 class Caps:
     """What one training may cost at most; what a request asks beyond it is cut, and that is told."""

@@ -12,14 +12,13 @@ from typing import Any, Protocol
 
 from loracle_mockserver.trainer.events import CanceledEvent, Done, Event, Failed, Started, Step
 from loracle_mockserver.trainer.extras import extra_of
-from loracle_mockserver.trainer.planned import Caps, Planned, TrainPlan, Untrainable
+from loracle_mockserver.trainer.planned import Canceled, Caps, Planned, TrainPlan, Untrainable
 
 __all__ = [
     "DiffusersEngine",
     "Ending",
     "Engine",
     "ReferenceEngine",
-    "StoppedError",
     "cap_notes",
     "cpu_failure",
     "run_training",
@@ -30,21 +29,13 @@ Ending = Done | Failed | CanceledEvent
 _Images = Callable[[TrainPlan, Caps], Any]
 
 
-class StoppedError(Exception):
-    """A training was canceled after `step` steps."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(f"canceled after {step} steps")
-        self.step = step
-
-
 class Engine(Protocol):
     """What trains, and what writes the result; the tests have smaller ones."""
 
     def train(
         self, plan: TrainPlan, images: Any, *, emit: Callable[[Event], None], is_canceled: Callable[[], bool]
     ) -> Any:
-        """The outcome of a training. Raises Untrainable, StoppedError."""
+        """The outcome of a training. Raises Untrainable, Canceled."""
         ...
 
     def write(self, outcome: Any, plan: TrainPlan, images: Any, out: Path) -> Sequence[str]:
@@ -59,12 +50,9 @@ class ReferenceEngine:
         self, plan: TrainPlan, images: Any, *, emit: Callable[[Event], None], is_canceled: Callable[[], bool]
     ) -> Any:
         """See `training.train`."""
-        from loracle_mockserver.trainer.training import Canceled, train  # noqa: PLC0415 - needs numpy
+        from loracle_mockserver.trainer.training import train  # noqa: PLC0415 - needs numpy
 
-        try:
-            return train(plan, images, emit=emit, is_canceled=is_canceled)
-        except Canceled as error:
-            raise StoppedError(error.step) from None
+        return train(plan, images, emit=emit, is_canceled=is_canceled)
 
     def write(self, outcome: Any, plan: TrainPlan, images: Any, out: Path) -> Sequence[str]:
         """See `artefact.write`."""
@@ -87,14 +75,8 @@ class DiffusersEngine:
     ) -> Any:
         """See `diffusers_training.train`."""
         from loracle_mockserver.trainer.diffusers_training import train  # noqa: PLC0415 - needs torch
-        from loracle_mockserver.trainer.training import Canceled  # noqa: PLC0415 - needs numpy
 
-        try:
-            return train(
-                plan, images, base_model_dir=self._base_model_dir, emit=emit, is_canceled=is_canceled
-            )
-        except Canceled as error:
-            raise StoppedError(error.step) from None
+        return train(plan, images, base_model_dir=self._base_model_dir, emit=emit, is_canceled=is_canceled)
 
     def write(self, outcome: Any, plan: TrainPlan, images: Any, out: Path) -> Sequence[str]:
         """See `diffusers_artefact.write`."""
@@ -164,13 +146,13 @@ def run_training(  # noqa: PLR0913 - all but three have a default
         told(Started(plan.max_train_steps.effective, len(plan.captions), pictures.source, cap_notes(plan)))
         outcome = engine.train(plan, pictures, emit=told, is_canceled=is_canceled)
         if is_canceled():
-            raise StoppedError(done)  # noqa: TRY301 - it ends here as it does in the engine
+            raise Canceled(done)  # noqa: TRY301 - it ends here as it does in the engine
         files = engine.write(outcome, plan, pictures, out)
         ending = Done(outcome.adapter.digest, tuple(files))
     except Untrainable as error:
         where = f" ({error.pointer})" if error.pointer else ""
         ending = Failed(error.reason, error.message + where)
-    except StoppedError as error:
+    except Canceled as error:
         ending = CanceledEvent(error.step)
     except _LimitReachedError as error:
         ending = error.failed

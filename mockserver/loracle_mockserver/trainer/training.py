@@ -22,10 +22,21 @@ from loracle_mockserver.trainer.lora import initial
 from loracle_mockserver.trainer.model import Model
 from loracle_mockserver.trainer.network import DENOISER, TEXT_ENCODER
 from loracle_mockserver.trainer.optimizer import AdamW, clipped
-from loracle_mockserver.trainer.planned import TrainPlan, Untrainable
+from loracle_mockserver.trainer.planned import Canceled, TrainPlan, Untrainable
 from loracle_mockserver.trainer.schedulers import learning_rate
 
-__all__ = ["SAMPLES", "Adapter", "Canceled", "Images", "LoraLayer", "Outcome", "predict", "train"]
+__all__ = [
+    "SAMPLES",
+    "Adapter",
+    "Canceled",
+    "Images",
+    "LoraLayer",
+    "Outcome",
+    "diverged",
+    "no_images",
+    "predict",
+    "train",
+]
 
 SAMPLES = 4
 """Pictures that are sampled before and after the training."""
@@ -46,17 +57,6 @@ class Images(Protocol):
     def captions(self) -> Sequence[str]:
         """One for each image."""
         ...
-
-
-class Canceled(Exception):  # noqa: N818 - it was asked for
-    """The training was canceled after `step` steps."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(f"canceled after {step} steps")
-        self.step = step
-
-    def __reduce__(self) -> tuple[type[Canceled], tuple[int]]:
-        return type(self), (self.step,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,11 +89,23 @@ def train(
     images are made. Raises Canceled; Untrainable (`no_images`, `diverged`).
     """
     if not len(images.pixels):
-        raise Untrainable(
-            "no_images", "There is nothing to train on without an image.", "/image_dataset_items"
-        )
+        raise no_images()
     with np.errstate(over="ignore", invalid="ignore"):  # what diverges is found by its loss
         return _train(plan, images, emit, is_canceled)
+
+
+def no_images() -> Untrainable:
+    """Why a training without an image cannot be."""
+    message = "There is nothing to train on without an image."
+    return Untrainable("no_images", message, "/image_dataset_items")
+
+
+def diverged(step: int) -> Untrainable:
+    """Why a training ends whose loss is no finite number after `step` steps and one."""
+    message = (
+        f"The loss is no finite number at step {step + 1}. Lower learning_rate, or lora_alpha against lora_r."
+    )
+    return Untrainable("diverged", message, "/expert_setting/learning_rate")
 
 
 def predict(adapter: Adapter | None, noisy: Array, t: Timesteps, prompt: str) -> Array:
@@ -136,12 +148,7 @@ def _train(
         if not np.isfinite(losses_of.whole) or not all(
             np.isfinite(weight).all() for weight in weights.values()
         ):
-            raise Untrainable(
-                "diverged",
-                f"The loss is no finite number at step {step + 1}. Lower learning_rate, or lora_alpha "
-                "against lora_r.",
-                "/expert_setting/learning_rate",
-            )
+            raise diverged(step)
         passed = time.monotonic() - began
         emit(Step(step + 1, steps, losses_of.whole, rate, passed / (step + 1) * (steps - step - 1)))
     prompts = [plan.instance_prompt.effective] * SAMPLES
