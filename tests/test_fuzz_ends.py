@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from typing import Any
 from fuzz_calls import always, serving, takes_text_as_width
 from live import COMMAND, PATIENCE
 from served_app import served
+from terminals import on_a_terminal
 
 FAST = ("--layers", "examples")
 NOWHERE = "http://127.0.0.1:1"
@@ -70,20 +69,7 @@ def test_a_reader_that_goes_away_ends_it_quietly() -> None:
 
 
 def _on_a_terminal(*arguments: str, types: bytes = b"") -> tuple[int, str]:
-    """The exit code and all that a terminal got, at which something is typed."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execve(COMMAND[0], [*COMMAND, "fuzz", *arguments], {**os.environ, "TERM": "xterm", "NO_COLOR": ""})
-    os.write(terminal, types)
-    said = b""
-    try:
-        while piece := os.read(terminal, 65536):
-            said += piece
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    finally:
-        os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
+    return on_a_terminal([*COMMAND, "fuzz", *arguments], {"NO_COLOR": ""}, types)
 
 
 def test_a_person_sees_progress_and_colors() -> None:

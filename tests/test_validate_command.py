@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from checks import SEED_PAGE, clean, run, seed_page
+from terminals import on_a_terminal
 
 from loracle_contracts import operations
 from loracle_contracts.report import Checked, Outcome, Reporter
@@ -249,19 +249,7 @@ def test_closed_standard_input_is_told() -> None:
 
 
 def _on_a_terminal(*arguments: str, env: dict[str, str]) -> tuple[int, str]:
-    """The exit code and all that a terminal got."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execve(COMMAND[0], [*COMMAND, *arguments], {**os.environ, "TERM": "xterm", **env})
-    said = b""
-    try:
-        while piece := os.read(terminal, 65536):
-            said += piece
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    finally:
-        os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
+    return on_a_terminal([*COMMAND, *arguments], env)
 
 
 def test_a_person_at_a_terminal_sees_colors_and_the_source() -> None:
