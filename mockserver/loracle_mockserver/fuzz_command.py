@@ -20,6 +20,7 @@ from loracle_mockserver.exit_codes import (
 )
 from loracle_mockserver.fuzz_target import Target, agree, key_from_file, read_key, target_of
 from loracle_mockserver.options import Words, option
+from loracle_mockserver.whole_files import write_file
 
 if TYPE_CHECKING:
     from loracle_contracts.fuzzing import FuzzOptions, FuzzReport
@@ -248,17 +249,6 @@ def write_report(text: str, path: Path | None) -> None:
         if isinstance(error, BrokenPipeError):
             end(click.get_current_context(), PIPE_CLOSED)
         raise CouldNotRunError(f"the report cannot be written: {error.strerror or error}") from None
-
-
-def write_file(path: Path, text: str) -> None:
-    """Writes the file as a whole or not at all. Raises CouldNotRunError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise CouldNotRunError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def _exit_code(report: FuzzReport, target: Target) -> int:

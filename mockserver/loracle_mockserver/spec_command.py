@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from click.core import ParameterSource
 
 from loracle_mockserver.exit_codes import INTERRUPTED, CouldNotRunError
 from loracle_mockserver.options import option
+from loracle_mockserver.whole_files import write_file
 
 if TYPE_CHECKING:
     from loracle_contracts.spec_diff import Party
@@ -81,7 +81,7 @@ def spec(
     if output is None:
         click.echo(text, nl=False)
     else:
-        _write(output, text)
+        write_file(output, text)
 
 
 def _text(profile: Any, form: str, operation: str | None, part: str | None, *, as_yaml: bool) -> str:
@@ -100,17 +100,6 @@ def _text(profile: Any, form: str, operation: str | None, part: str | None, *, a
     if as_yaml:
         return spec_forms.yaml_text(document)
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes the file as a whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise CouldNotRunError(f"{path} cannot be written: {error.strerror}") from None
 
 
 @spec.command()
