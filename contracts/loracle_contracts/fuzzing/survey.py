@@ -99,10 +99,7 @@ def _surveys(
         left.sort(
             key=lambda one: (wide[one.body] not in (None, root), wide[one.body] is None, ranks[one.body])
         )
-        pack: list[Mutation] = []
-        for mistake in left:
-            if not any(_overlap(mistake, other) for other in pack):
-                pack.append(mistake)
+        pack = _packed(left)
         body = encoded(edited(full, [edit for one in pack for edit in one.edits]))
         verdict = validate(body, operation, profile, limit=None)
         told = {(violation.rule, violation.pointer) for violation in verdict.violations}
@@ -144,12 +141,20 @@ def _wide(one: Mutation, full: Any) -> str | None:
     return None
 
 
-def _overlap(one: Mutation, other: Mutation) -> bool:
-    return any(
-        first[: len(second)] == second or second[: len(first)] == first
-        for first in map(_claimed, one.edits)
-        for second in map(_claimed, other.edits)
-    )
+def _packed(mistakes: Iterable[Mutation]) -> list[Mutation]:
+    """The mistakes, from the first on, of which none is made within what another one claims."""
+    pack: list[Mutation] = []
+    claimed: set[Path] = set()
+    # The claimed places and all that lead to them: whoever claims one of these claims what is taken.
+    leading: set[Path] = set()
+    for mistake in mistakes:
+        paths = [_claimed(edit) for edit in mistake.edits]
+        upwards = [path[:depth] for path in paths for depth in range(len(path) + 1)]
+        if leading.isdisjoint(paths) and claimed.isdisjoint(upwards):
+            pack.append(mistake)
+            claimed.update(paths)
+            leading.update(upwards)
+    return pack
 
 
 def _claimed(edit: Edit) -> Path:
