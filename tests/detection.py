@@ -6,21 +6,17 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import httpx
 from broken_servers.correct import KEY, OTHER_KEY, correct_app
 
-from loracle_contracts.fuzzing import LAYERS, FuzzOptions, FuzzReport, fuzz
+from loracle_contracts.fuzzing import FuzzOptions, FuzzReport, fuzz
 from loracle_contracts.fuzzing.in_process import InProcess
-from loracle_contracts.fuzzing.run import _MODULES
 from loracle_contracts.oracle import CREATES
 from loracle_contracts.spec import operations
 
 App = Callable[..., Any]
-# The layers that there are, while some are still being written.
-THERE = tuple(name for name in LAYERS if find_spec(f"loracle_contracts.fuzzing.{_MODULES[name]}"))
 # Seconds; a right server in process takes thousandths, the slow ones of the corpora 1.5.
 MAX_LATENCY = 1.0
 _PAID = {operations()[name].path for name in CREATES}
@@ -74,7 +70,7 @@ class Clock:
 def loracle(app: App, clock: Clock | None = None, **options: Any) -> Run:
     """A run of our fuzzer, which waits on the clock; the options are those of `FuzzOptions`."""
     counted = Counted(app)
-    given = {"layers": THERE, "other_api_key": OTHER_KEY, "max_latency": MAX_LATENCY, **options}
+    given = {"other_api_key": OTHER_KEY, "max_latency": MAX_LATENCY, **options}
     chosen = FuzzOptions("http://127.0.0.1", api_key=KEY, **given)
 
     async def run() -> FuzzReport:

@@ -1,6 +1,7 @@
 """Layer `boundaries`: valid values in few bodies; the one that a server does not take is named."""
 
 import json
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def test_each_value_is_valid(operation: str, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_value_is_in_some_body_and_every_body_is_valid(seed: int) -> None:
-    for operation, bodies in zip(CREATES, (19, 9), strict=True):
+    for operation, bodies in zip(CREATES, (17, 11), strict=True):
         values = edge_values(operation, seed)
         packs, left = packed(operation, values, bodies, KNOWN)
         assert len(packs) <= bodies
@@ -90,7 +91,7 @@ def test_cheap_bodies_come_first() -> None:
         # The fewer bodies there are, the more each holds.
         few = boundaries.plan(trials, 4)
         assert len(few) == 4
-        assert min(len(pack.values) for pack in few) > 15
+        assert mean(len(pack.values) for pack in few) > mean(len(pack.values) for pack in packs)
 
     session_with(mock(), planned)
 

@@ -18,7 +18,7 @@ LAYER = "boundaries"
 _BODIES = 28
 # Of what is left of the budget, where pairs of values are to be tried as well.
 _SHARE = 0.57
-_SHARE_OF_STYLE = 0.33
+_SHARE_OF_STYLE = 0.4
 
 
 async def run(session: Session) -> None:

@@ -182,6 +182,8 @@ def _members(place: Place) -> Iterator[Candidate]:
         "a member __proto__": ("__proto__", {"admin": True}),
         "a member without a name": ("", "text"),
     }
+    if path and place.schema.get("required"):
+        yield Candidate(place, rule_id(place.schema, "required"), "an empty object", (Edit(path, {}),))
     if not path:
         extras["a member with a long name"] = ("x" * 3000, 1)
     known = list(place.value)

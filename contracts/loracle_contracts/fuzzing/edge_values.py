@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,10 +22,11 @@ ANY = "*"
 STYLE: Path = ("(written as)",)
 CONTENT_TYPE: Path = ("(Content-Type)",)
 _MEDIA_TYPES = ("application/json; charset=utf-8", 'APPLICATION/JSON;charset="UTF-8"')
-# How many values of one place there are at most: at bounds, and others; the style training has mostly the
-# same places. Each image has room for one.
-_MOST = {"createSubjectTraining": (8, 3), "createStyleTraining": (2, 1)}
-_MOST_OF_IMAGES = {"createSubjectTraining": (8, 8), "createStyleTraining": (4, 3)}
+# How many values there are at most of one place, within a component, of a whole list or object: as many as
+# the bodies of the layer have room for. Each image has room for one, and of images there are enough.
+_MOST = {"createSubjectTraining": (14, 6, 5), "createStyleTraining": (9, 4, 2)}
+# How many of these a small budget reaches.
+_FIRST = 8
 _AT_BOUNDS = ("the greatest length", "a text of the least length", "the choice", "no text")
 _CHEAP_STEPS = 1000
 # What the server chooses where no number is given is its own affair.
@@ -87,14 +88,18 @@ def edge_values(operation: str, seed: int) -> tuple[EdgeValue, ...]:
     for path, found in by_path.items():
         source.shuffle(found)
         # Those that no other place has tried before come first.
-        found.sort(key=lambda value: usage[value.kind])
-        bounds, others = (_MOST_OF_IMAGES if ANY in path else _MOST)[operation]
-        at_bounds = [value for value in found if not value.is_inside][:bounds]
-        taken = at_bounds + [value for value in found if value.is_inside][:others]
-        usage.update(value.kind for value in taken)
-        chosen.append(taken)
+        found.sort(key=lambda value: (value.is_inside, usage[value.kind]))
+        usage.update(value.kind for value in found[:_FIRST])
+        chosen.append(found if ANY in path else found[: _most(operation, path, by_path)])
     longest = max(map(len, chosen))
     return tuple(found[n] for n in range(longest) for found in chosen if n < len(found))
+
+
+def _most(operation: str, path: Path, paths: Iterable[Path]) -> int:
+    at_one, in_component, of_whole = _MOST[operation]
+    if any(len(other) > len(path) and other[: len(path)] == path for other in paths):
+        return of_whole
+    return in_component if path[0] == "components" else at_one
 
 
 def _all_values(operation: str) -> Iterator[EdgeValue]:

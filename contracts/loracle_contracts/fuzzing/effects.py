@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from loracle_contracts.fuzzing.pages import shown
 from loracle_contracts.fuzzing.probe import Exchange, Probe
 from loracle_contracts.fuzzing.reads import task_list
+from loracle_contracts.hosts import is_loopback
 from loracle_contracts.oracle import CREATES
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def marked_name(session: Session, layer: str) -> str:
 async def send_without_effect(session: Session, layer: str, probes: Iterable[Probe]) -> None:
     """Sends probes that change nothing, and compares the tasks before and after.
 
-    Creates among them ask for `marked_name`, so that tasks of other clients do not count.
+    Creates among them ask for `marked_name`, so that tasks of other clients do not count. On this machine
+    tasks of other names count, too, if they are started again by the same creates and by nothing else.
     """
     before = await task_list(session, layer)
     sent = [await session.send(probe) for probe in probes]
@@ -36,15 +38,32 @@ async def send_without_effect(session: Session, layer: str, probes: Iterable[Pro
     started = _named(after, name) - _named(before, name)
     creates = [one for one in sent if one is not None and _is_create(one)]
     # Where one of them was accepted, that is found already.
-    if started > 0 and not any(one.is_accepted for one in creates):
+    is_refused = not any(one.is_accepted for one in creates)
+    if is_refused and not started and _ids(after) - _ids(before) and is_loopback(session.options.url):
+        started = await _started_again(session, layer, creates)
+    if started > 0 and is_refused:
         title, got = "creates that were refused", f"{started} training(s) started"
         session.relation(layer, "refused.effect", title, "nothing is started", got, creates)
-    left = {task["task_id"] for task in after}
-    lost = [task["task_id"] for task in before if task["task_id"] not in left]
+    lost = [task["task_id"] for task in before if task["task_id"] not in _ids(after)]
     if lost and len(after) <= len(before):
         exchanges = [one for one in sent if one is not None and one.probe.request.method != "GET"]
         title, got = "requests that were refused", f"without {shown(lost)}"
         session.relation(layer, "refused.loss", title, "the tasks of before in the list", got, exchanges)
+
+
+async def _started_again(session: Session, layer: str, creates: Sequence[Exchange]) -> int:
+    """How many trainings appear while the creates are sent once more; 0 if some appear without them, too."""
+    lists = [await task_list(session, layer) for _ in creates]
+    for one in creates:
+        await session.send(one.probe)
+    last = await task_list(session, layer)
+    if last is None or any(one is None or _ids(one) != _ids(lists[0] or ()) for one in lists):
+        return 0
+    return len(_ids(last) - _ids(lists[0] or ()))
+
+
+def _ids(tasks: Iterable[dict[str, Any]]) -> set[str]:
+    return {task["task_id"] for task in tasks}
 
 
 def _named(tasks: Iterable[dict[str, Any]], name: str) -> int:

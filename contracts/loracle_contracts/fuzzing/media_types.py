@@ -36,6 +36,7 @@ def media_type_probes(session: Session, layer: str) -> Iterator[Probe]:
         "a form": ((_FORM,), b"file_extension=png"),
         "a form of parts": (("multipart/form-data; boundary=x",), _PART),
         "application/jsonp": (("application/jsonp",), _RIGHT),
+        "another type written in JSON": (("application/merge-patch+json",), _RIGHT),
         "JSON in UTF-16": (("application/json; charset=utf-16",), _RIGHT.decode().encode("utf-16")),
         "two types, JSON first": (("application/json", "text/plain"), _RIGHT),
     }
@@ -46,7 +47,9 @@ def media_type_probes(session: Session, layer: str) -> Iterator[Probe]:
         request = _typed(session, operation, ("text/plain",), b"{}")
         yield Probe(layer, f"text/plain at {operation}", request, _TYPE)
     value = 'APPLICATION/JSON ; Charset="UTF-8"'
-    yield Probe(layer, f"Content-Type {value}", _typed(session, _UPLOAD, (value,), _WRONG), _TYPE)
+    # The type has no parameters; RFC 8259, section 11, has them change nothing.
+    for right in (value, "application/json; version=1"):
+        yield Probe(layer, f"Content-Type {right}", _typed(session, _UPLOAD, (right,), _WRONG), _TYPE)
     if session.options.max_creates:
         yield Probe(layer, f"{value}, a right body", _typed(session, _UPLOAD, (value,), _RIGHT), _TYPE)
     packed = gzip.compress(_RIGHT, mtime=0)

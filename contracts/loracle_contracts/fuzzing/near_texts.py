@@ -11,6 +11,7 @@ _Texts = Iterator[tuple[str, str]]
 _FULL_WIDTH = {ord("0") + n: chr(0xFF10 + n) for n in range(10)}
 _ARABIC = {ord("0") + n: chr(0x0660 + n) for n in range(10)}
 _FAR = 8
+_IMAGES = ("jpg", "gif", "bmp", "tiff", "svg", "avif", "heic")
 
 
 def pattern_texts(own: str) -> _Texts:
@@ -94,6 +95,8 @@ def _near_choices(known: list[str]) -> _Texts:
     yield "a word that is no choice", "none"
     yield "an empty text", ""
     yield "all choices in one text", ",".join(known)
+    if "png" in known:
+        yield from ((f"another image format, {word}", word) for word in _IMAGES)
 
 
 def free_texts() -> _Texts:

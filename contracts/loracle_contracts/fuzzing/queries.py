@@ -110,11 +110,9 @@ def _unknown_tasks(session: Session) -> Iterator[Probe]:
     digest = hashlib.sha256(f"loracle unknown {session.options.seed}".encode()).digest()
     fitting = str(uuid.UUID(bytes=digest[:16], version=4))
     texts = ["x", " ", "%", "' OR '1'='1", "../../v3/training", "a\nb", "\0", "a" * 2_000]
-    operations = list(KINDS.values())
-    for operation in operations:
-        yield _unknown(session, operation, fitting)
-    for n, text in enumerate(texts):
-        yield _unknown(session, operations[n % 2], text)
+    for operation in KINDS.values():
+        for text in (fitting, *texts):
+            yield _unknown(session, operation, text)
 
 
 def _unknown(session: Session, operation: str, task_id: str) -> Probe:

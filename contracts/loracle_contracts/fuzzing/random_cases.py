@@ -30,9 +30,12 @@ from loracle_contracts.oracle import CREATES
 __all__ = ["candidates", "run"]
 
 LAYER = "random"
-MOST = 150
+# A round is this many examples of each operation and kind, and mutations of each valid body; it is enough for
+# so many requests. More rounds than these are a matter for another seed.
 _EXAMPLES = 10
-_MUTATIONS = 6  # of each valid body
+_MUTATIONS = 6
+_REQUESTS = 300
+_MOST_ROUNDS = 20
 _NAME = re.compile(rb'"(\w+)":')
 _MAX_BODY = 64 * 1024
 # What says how a message is framed or where it goes is not the contract's business.
@@ -57,17 +60,18 @@ async def run(session: Session) -> None:
         why = f"all {session.options.max_requests} requests of --max-requests are spent"
         session.skip(LAYER, "generated requests", why)
         return
+    rounds = min(math.ceil((session.options.max_requests - session.client.sent) / _REQUESTS), _MOST_ROUNDS)
     try:
-        cases = await asyncio.to_thread(generated, session.options.profile, session.options.seed, _EXAMPLES)
+        options = session.options
+        cases = await asyncio.to_thread(generated, options.profile, options.seed, _EXAMPLES * rounds)
     except GenerationError as error:
         session.skip(LAYER, "generated requests", str(error))
         return
     known = await baseline(session)
     before = (candidate(request, expectation) for request, expectation in session.judged)
-    picker = Picker(candidates(session, cases, known), before)
+    picker = Picker(candidates(session, cases, known, rounds), before)
     refused: Counter[str] = Counter()
-    sent = 0
-    while sent < MOST and session.client.sent < session.options.max_requests:
+    while session.client.sent < session.options.max_requests:
         chosen = picker.next(may_start_job=known.problem is None and session.budget.left > 0)
         if chosen is None:
             break
@@ -78,7 +82,6 @@ async def run(session: Session) -> None:
             continue
         count = len(session.findings)
         exchange = await session.send(probe)
-        sent += 1
         if exchange is not None and len(session.findings) > count:
             await shrink(session, exchange)
     for why_not, times in refused.items():
@@ -88,8 +91,12 @@ async def run(session: Session) -> None:
         session.skip(LAYER, f"{picker.jobs_left} generated valid trainings", why)
 
 
-def candidates(session: Session, cases: tuple[Generated, ...], known: Baseline) -> Iterator[Candidate]:
-    """The generated requests and the mutations of valid bodies, judged; the same for the same seed.
+def candidates(
+    session: Session, cases: tuple[Generated, ...], known: Baseline, rounds: int
+) -> Iterator[Candidate]:
+    """The generated requests and so many rounds of mutations of valid bodies, judged.
+
+    They are the same for the same seed.
 
     Valid trainings are about images and a base model that the server takes.
     """
@@ -118,7 +125,7 @@ def candidates(session: Session, cases: tuple[Generated, ...], known: Baseline) 
             request = session.request(operation, json.dumps(value).encode())
             yield from _judged(session, known, request, seen)
     for operation, body in valid:
-        for _ in range(_MUTATIONS):
+        for _ in range(_MUTATIONS * rounds):
             yield from _judged(session, known, session.request(operation, mutated(body, random)), seen)
 
 

@@ -99,6 +99,13 @@ CASES: tuple[Case, ...] = (
     Case("json.duplicate_key", "a member twice, once escaped", _text(_escaped_key), is_shown=True),
     Case("json.number", "NaN", _swap(_WIDTH, '"width": NaN'), _WIDTH, is_shown=True),
     Case("json.number", "-Infinity", _swap(_WIDTH, '"width": -Infinity'), _WIDTH, is_shown=True),
+    Case("json.number", "NaN for a fraction", _swap(_STEPS, '"prior_loss_weight": NaN, ' + _STEPS), _STEPS),
+    Case(
+        "json.number",
+        "Infinity for a fraction",
+        _swap(_STEPS, '"prior_loss_weight": Infinity, ' + _STEPS),
+        _STEPS,
+    ),
     Case(
         "json.number",
         "a number beyond a double",
@@ -137,20 +144,20 @@ CASES: tuple[Case, ...] = (
 
 
 def body_probes(session: Session, layer: str) -> Iterator[Probe]:
-    """Every case; the first of each rule as a subject training, the others in turn on all that fit."""
+    """Every case as a subject training; every second one on another operation, too, and all odd numbers."""
     texts = {operation: raw_text(session, operation) for operation in (*CREATES, UPLOAD)}
     has_examples = "examples" in session.options.layers
-    seen: set[str] = set()
-    for n, case in enumerate(CASES):
-        if case.is_shown and has_examples:
-            continue
-        fitting = [operation for operation, text in texts.items() if case.needs in text]
-        operation = fitting[n % len(fitting)] if case.rule in seen else fitting[0]
-        seen.add(case.rule)
-        request = session.request(operation, case.write(texts[operation]))
-        violations = session.oracle.expect(request).violations
-        rule = violations[0].rule if violations else case.rule
-        yield Probe(layer, f"{operation}: {case.title}", request, rule)
+    cases = [case for case in CASES if not (case.is_shown and has_examples)]
+    for n, case in enumerate(cases):
+        others = [
+            operation for operation, text in texts.items() if operation != _CREATE and case.needs in text
+        ]
+        more = others if case.rule == "json.number" else others[n // 2 % len(others) :][: n % 2]
+        for operation in (_CREATE, *more):
+            request = session.request(operation, case.write(texts[operation]))
+            violations = session.oracle.expect(request).violations
+            rule = violations[0].rule if violations else case.rule
+            yield Probe(layer, f"{operation}: {case.title}", request, rule)
 
 
 def size_probes(session: Session, layer: str) -> Iterator[Probe]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from loracle_contracts.fuzzing.bodies import Edit, Path, edited, encoded
 from loracle_contracts.fuzzing.named import Named
-from loracle_contracts.fuzzing.places import full_body
+from loracle_contracts.fuzzing.places import full_body, places
 from loracle_contracts.fuzzing.probe import Probe
 from loracle_contracts.fuzzing.session import Session
 from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS
@@ -27,13 +27,18 @@ __all__ = ["SUBJECT", "Survey", "Told", "survey", "surveys"]
 
 SUBJECT = "several rules at once"
 # How many bodies an operation gets. What fits into later ones is too little for a request.
-_BODIES = {"createSubjectTraining": 24, "createStyleTraining": 16}
+_BODIES = {"createSubjectTraining": 24, "createStyleTraining": 20}
+# How many mistakes a body holds: servers may cut a long list.
+_MISTAKES = 100
 # A server that names fewer of the mistakes than this share lists only the first ones, or none.
 _LEAST_NAMED = 0.5
 
 
 class Survey(NamedTuple):
-    """A body with these mistakes, and as few others as can be."""
+    """A body with these mistakes, and as few others as can be.
+
+    A mistake within an item of a list is made in a copy of the item, and its `pointer` leads there.
+    """
 
     operation: str
     mistakes: tuple[Mutation, ...]
@@ -63,12 +68,12 @@ async def survey(session: Session, layer: str, base_model: str, assets: tuple[st
             answer = exchange.answer if exchange is not None else None
             if answer is None or not 400 <= answer.status < 500:
                 continue
-            places = Named(answer)
-            missing = {mistake.body for mistake in one.mistakes if mistake.pointer not in places}
+            told = Named(answer)
+            missing = {mistake.body for mistake in one.mistakes if mistake.pointer not in told}
+            named |= {mistake.body for mistake in one.mistakes} - missing
             if len(missing) > (1 - _LEAST_NAMED) * len(one.mistakes):
                 break
             unnamed |= missing
-            named |= {mistake.body for mistake in one.mistakes} - missing
     return Told(frozenset(named), frozenset(unnamed))
 
 
@@ -88,7 +93,8 @@ def _surveys(
 ) -> Iterator[Survey]:
     full = full_body(operation, base_model, asset_ids)
     left = [one for one in mutations(operation, profile, base_model, asset_ids) if one.pointer]
-    wide = {one.body: _wide(one, full) for one in left}
+    room = _room(operation, full)
+    wide = {one.body: None if _is_of_an_item(one, room) else _wide(one, full) for one in left}
     roots: list[Any] = [None, *sorted({root for root in wide.values() if root is not None})]
     ranks = _ranks(left)
     made, turn = 0, 0
@@ -99,7 +105,7 @@ def _surveys(
         left.sort(
             key=lambda one: (wide[one.body] not in (None, root), wide[one.body] is None, ranks[one.body])
         )
-        pack = _packed(left)
+        pack = _packed(left, full, room)
         body = encoded(edited(full, [edit for one in pack for edit in one.edits]))
         verdict = validate(body, operation, profile, limit=None)
         told = {(violation.rule, violation.pointer) for violation in verdict.violations}
@@ -141,20 +147,57 @@ def _wide(one: Mutation, full: Any) -> str | None:
     return None
 
 
-def _packed(mistakes: Iterable[Mutation]) -> list[Mutation]:
+def _room(operation: str, full: Any) -> dict[str, int]:
+    """How many items there may be in each list of a body."""
+    return {
+        str(place.path[0]): place.schema["maxItems"]
+        for place in places(operation, full)
+        if len(place.path) == 1 and "maxItems" in place.schema
+    }
+
+
+def _is_of_an_item(mistake: Mutation, room: dict[str, int]) -> bool:
+    name, *inner = mistake.edits[0].path
+    return name in room and bool(inner)
+
+
+def _packed(mistakes: Iterable[Mutation], full: Any, room: dict[str, int]) -> list[Mutation]:
     """The mistakes, from the first on, of which none is made within what another one claims."""
     pack: list[Mutation] = []
     claimed: set[Path] = set()
     # The claimed places and all that lead to them: whoever claims one of these claims what is taken.
     leading: set[Path] = set()
+    counts = {name: len(full[name]) for name in room}
     for mistake in mistakes:
-        paths = [_claimed(edit) for edit in mistake.edits]
+        if len(pack) == _MISTAKES:
+            break
+        name = str(mistake.edits[0].path[0])
+        is_of_an_item = _is_of_an_item(mistake, room)
+        if is_of_an_item and counts[name] == room[name]:
+            continue
+        made = _moved(mistake, full, counts[name]) if is_of_an_item else mistake
+        paths = [_claimed(edit) for edit in made.edits]
         upwards = [path[:depth] for path in paths for depth in range(len(path) + 1)]
         if leading.isdisjoint(paths) and claimed.isdisjoint(upwards):
-            pack.append(mistake)
+            pack.append(made)
             claimed.update(paths)
             leading.update(upwards)
+            if is_of_an_item:
+                counts[name] += 1
     return pack
+
+
+def _moved(mistake: Mutation, full: Any, index: int) -> Mutation:
+    """The same mistake in a copy of its item, which has this index in the list."""
+    name, before, *_ = mistake.edits[0].path
+    edits = [Edit((name, index, *edit.path[2:]), edit.value) for edit in mistake.edits]
+    prefix = f"/{name}/{before}"
+    if not mistake.pointer.startswith(prefix):
+        raise ValueError(f"{mistake.title} is told at {mistake.pointer}, not within {prefix}")
+    return mistake._replace(
+        edits=(Edit((name, index), full[name][before]), *edits),
+        pointer=f"/{name}/{index}{mistake.pointer.removeprefix(prefix)}",
+    )
 
 
 def _claimed(edit: Edit) -> Path:

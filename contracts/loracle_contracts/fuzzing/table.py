@@ -29,9 +29,11 @@ __all__ = ["chosen", "run"]
 
 LAYER = "table"
 NOTHING_TOLD = Told()
-# Of the requests of a run: how many the layer gets, and of those that break one rule how many each operation.
-MOST = 255
-_SHARES = {"createSubjectTraining": 0.73, "createStyleTraining": 0.21, "createUploadUrl": 0.06}
+# How many requests the layer gets of a run that has no more than _USUAL; of more it gets half. What breaks
+# one rule is shared among the operations.
+MOST = 235
+_USUAL = 700
+_SHARES = {"createSubjectTraining": 0.68, "createStyleTraining": 0.22, "createUploadUrl": 0.1}
 
 
 async def run(session: Session) -> None:
@@ -45,7 +47,7 @@ async def run(session: Session) -> None:
             if session.budget.refuses(probe, session.oracle.expect(probe.request)) is None:
                 await session.send(probe)
     told = await survey(session, LAYER, model, assets)
-    left = MOST - session.sent[LAYER]
+    left = MOST + max(options.max_requests - _USUAL, 0) // 2 - session.sent[LAYER]
     for mutation in chosen(options.profile, options.seed, model, assets, told=told, most=left):
         request = session.request(mutation.operation, mutation.body)
         probe = Probe(LAYER, mutation.title, request, mutation.rule)

@@ -59,6 +59,7 @@ class Trials:
         self._exchanges: dict[frozenset[EdgeValue], Exchange] = {}
         self._spendable = 0
         self._reported: set[EdgeValue] = set()
+        self._refused_together: list[list[EdgeValue]] = []
         values = edge_values(operation, session.options.seed)
         self._components = {value.path[1]: value for value in values if _is_component(value)}
         if not is_loopback(session.options.url):
@@ -80,7 +81,7 @@ class Trials:
         Whether the body was sent.
         """
         self.layer = layer
-        left = [value for value in values if self.is_usable(value)]
+        left = self._apart([value for value in values if self.is_usable(value)])
         while left:
             # The first one is planned; what naming a culprit costs is bounded.
             self._spendable = 1
@@ -96,11 +97,20 @@ class Trials:
                 raise
             if len(culprits) == 1:
                 self.refused.update(culprits)
+            elif culprits:
+                self._refused_together.append(culprits)
             self._reported.update(culprits)
             left = [value for value in left if self.is_usable(value) and value not in culprits[:1]]
             if not culprits:
                 return True
         return True
+
+    def _apart(self, values: list[EdgeValue]) -> list[EdgeValue]:
+        """The values without one of each set that is known to be refused together."""
+        for known in self._refused_together:
+            if set(known) <= set(values):
+                values = [value for value in values if value is not known[0]]
+        return values
 
     async def _named(self, values: Sequence[EdgeValue]) -> list[EdgeValue]:
         """The culprits of a refused body, reported; empty where each part of the body is accepted."""
@@ -126,7 +136,8 @@ class Trials:
         self, refused: frozenset[EdgeValue], remark: str | None, culprits: Sequence[EdgeValue] = ()
     ) -> None:
         exchange = self._exchanges[refused]
-        blamed = list(culprits) or sorted(refused, key=lambda value: value.title)
+        # The same values found in another order are the same cause.
+        blamed = sorted(culprits or refused, key=lambda value: value.title)
         subject = " with ".join(dict.fromkeys(value.rule for value in blamed[:3]))
         title = " with ".join(value.title for value in blamed)
         self.session.keep(exchange, subject, f"{title} ({remark})" if remark else title)

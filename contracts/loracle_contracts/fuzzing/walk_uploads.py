@@ -57,6 +57,8 @@ async def upload(record: Record) -> str | int | None:
             break
         if sent.is_accepted and taken is None:
             taken = targets["png"][0]
+    if taken is not None:
+        await _put_elsewhere(record, targets["png"][1])
     for extension, data in (("jpeg", _JPEG), ("webp", _WEBP)):
         if extension in targets:
             headers = (("Content-Type", f"image/{extension}"),)
@@ -66,6 +68,22 @@ async def upload(record: Record) -> str | int | None:
             ):
                 break
     return taken
+
+
+async def _put_elsewhere(record: Record, url: str) -> None:
+    """An upload to a URL that was not handed out; of a storage elsewhere the contract says nothing."""
+    parts = urlsplit(url)
+    if parts.hostname != urlsplit(record.session.options.url).hostname:
+        return
+    folder, _, file = parts.path.rpartition("/")
+    other = parts._replace(path=f"{folder}/loracle-fuzz-{file}")
+    demand = Expectation(
+        spec.operations()["putUpload"], Refusal(404, "API_NOT_FOUND"), also=(400, 401, 403, 410)
+    )
+    headers = (("Content-Type", "image/png"),)
+    request = Request("PUT", other._replace(scheme="", netloc="", fragment="").geturl(), headers, image())
+    title = "an upload to a URL that was not handed out"
+    await record.send(title, request, "walk.upload.unknown", demand, other.geturl())
 
 
 def _judge(record: Record, targets: dict[str, tuple[str | int, str, Exchange]]) -> None:

@@ -21,11 +21,12 @@ __all__ = ["Mutation", "mutations"]
 # of all that is wrong this is what a server most likely lets through.
 _LIKELY = re.compile(
     r"its text for (?:integer|number|boolean)|an empty text for (?:integer|number|boolean)"
-    r"|a fraction for integer|true for (?:integer|number|string)|one for boolean|null for "
+    r"|a fraction for integer|true for (?:integer|number|string)|one for (?:boolean|string)|null for "
     r"|a (?:whole number|list of it) for string|a list of it for (?:object|integer|number)"
     r"|an object with it for array|absent|an unknown member$|a known member in capitals|upper case"
     r"|a capital in|a blank behind"
-    r"|an empty text$|one (?:below|above|item|character)|the exclusive minimum$|blanks alone|zero$"
+    r"|another image format|an empty text$|one (?:below|above|item|character)|the exclusive minimum$"
+    r"|blanks alone|zero$"
 )
 
 
