@@ -1,11 +1,16 @@
 """A client that bears what the mock's scenarios do to it: no training is started twice, nothing hangs.
 
 docs/faults.md says for each failure what a good client makes of it; this is one, in one page.
+
+    loracle judge --jobs 8 -- python examples/good_client.py
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+import uuid
 from collections.abc import Callable
 from json import loads
 from typing import Any
@@ -40,13 +45,17 @@ class Trainings:
         *,
         tries: int = 30,
         polls: int = 360,
+        pause: float = 10.0,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """How often a call is tried, and how often a training is asked for before it counts as stuck."""
+        """How often a call is tried, and how often a training is asked for before it counts as stuck.
+
+        Between two polls of a training are `pause` seconds.
+        """
         headers = {"Authorization": f"Bearer {api_key}"}
         self._http = httpx.Client(base_url=base_url, headers=headers, timeout=_SECONDS, transport=transport)
-        self._tries, self._polls, self._sleep = tries, polls, sleep
+        self._tries, self._polls, self._pause, self._sleep = tries, polls, pause, sleep
 
     def close(self) -> None:
         """Closes the connections."""
@@ -98,7 +107,7 @@ class Trainings:
                 if task["models"][0]["model_status"] == "SERVING":
                     return str(task["models"][0]["model_name"])
             # Whatever else it says, UNKNOWN and what is not known yet included, is not final.
-            self._sleep(10)
+            self._sleep(self._pause)
         raise TrainingError("the training takes too long; look again later")
 
     def _ask(
@@ -128,3 +137,21 @@ class Trainings:
         if not isinstance(body, dict) or not isinstance(body.get(member), kind):
             raise _UnclearError(1.0)
         return body
+
+
+def main() -> None:
+    """Starts one training and prints the name of its model. Polls often: a mock is no service."""
+    trainings = Trainings(
+        os.environ["LORACLE_URL"], os.environ["LORACLE_API_KEY"], tries=10, polls=30, pause=1.0
+    )
+    try:
+        sys.stdout.write(f"{trainings.wait(trainings.start(f'avatar-{uuid.uuid4()}', ['34558688e2']))}\n")
+    finally:
+        trainings.close()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except TrainingError as error:
+        sys.exit(f"no model: {error}")

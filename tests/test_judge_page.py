@@ -18,6 +18,7 @@ from loracle_mockserver.judging.finding import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "judge.md").read_text(encoding="utf-8")
+GOOD = ROOT / "examples" / "good_client.py"
 SDK = ROOT / "examples" / "judge" / "vendor_sdk.py"
 
 
@@ -43,6 +44,16 @@ def test_the_number_of_scenarios_is_the_readmes() -> None:
     assert f"under {len(judged_scenarios())} scenarios" in readme
     rows = re.findall(r"^(?:ok  |FAIL|--  ) ([a-z-]+) ", PAGE, re.MULTILINE)
     assert rows == [scenario.name for scenario in judged_scenarios()]
+
+
+@pytest.mark.long
+def test_the_good_client_bears_every_scenario_that_it_meets() -> None:
+    done = judge("--jobs", "8", command=[sys.executable, str(GOOD)])
+    assert done.code == 0
+    assert re.findall(r"^-- +([a-z-]+)", done.output, re.MULTILINE) == [
+        "many-tasks", "upload-refused", "slow-upload",
+    ]  # fmt: skip
+    assert "28 passed, 3 not exercised; 0 findings" in done.output
 
 
 @pytest.mark.long
