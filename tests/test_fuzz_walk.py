@@ -15,7 +15,7 @@ from loracle_contracts.fuzzing import FuzzOptions, FuzzReport, fuzz
 from loracle_mockserver.live import live_server
 from loracle_mockserver.training_app import TrainingApp
 
-REQUESTS, CREATES = 140, 20
+REQUESTS, CREATES = 160, 20
 DEFECTS = (*walk_defects_creates.DEFECTS, *walk_defects_lists.DEFECTS, *walk_defects_states.DEFECTS)
 
 

@@ -30,6 +30,7 @@ _SCHEME = "header.authorization.scheme"
 _KEY = "header.authorization.key"
 # No key and a wrong one are judged at one place in most servers, so that a part tells enough.
 _WITH_A_WRONG_KEY = ("an unknown route", "a broken body")
+_WITH_A_BODY = (*CREATES, "createUploadUrl")
 Header = tuple[str, str]
 
 
@@ -116,6 +117,9 @@ def _before_all_else(session: Session) -> Iterator[Probe]:
             "a broken body": Request("POST", create, (*key, json_type), b"{"),
             "a wrong query": Request("GET", f"{path}?pagination.limit=0", tuple(key)),
         }
+        for operation in _WITH_A_BODY:
+            wrong = session.request(operation, b"{}", headers=key, drop=["Authorization"])
+            cases[f"a body that breaks the contract at {operation}"] = wrong
         for title, request in cases.items():
             if values and title not in _WITH_A_WRONG_KEY:
                 continue

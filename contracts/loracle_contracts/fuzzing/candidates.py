@@ -79,6 +79,12 @@ def _types(place: Place) -> _Values:
         "array": [("a list of it", [value]), ("an empty list", [])],
         "object": [("an object with it", {"value": value}), ("an empty object", {})],
     }
+    if wanted == "boolean":
+        of_type["string"] += [(f"the text {word}", word) for word in ("1", "yes", "on", "T")]
+    if isinstance(value, list) and value:
+        numbered = {str(n): item for n, item in enumerate(value)}
+        of_type["object"] += [("its first item", value[0]), ("an object of its items by number", numbered)]
+        yield "a null behind its items", [*value, None]
     for name, values in of_type.items():
         is_taken = name in types or (name == "integer" and "number" in types)
         if is_taken and name not in ("null", "boolean"):

@@ -55,6 +55,10 @@ def media_type_probes(session: Session, layer: str) -> Iterator[Probe]:
     packed = gzip.compress(_RIGHT, mtime=0)
     request = session.request(_UPLOAD, packed, headers=[("Content-Encoding", "gzip")])
     yield Probe(layer, "a body in gzip", request, _CODING)
+    wrong_packed = gzip.compress(_WRONG, mtime=0)
+    for operation in CREATES:
+        request = session.request(operation, wrong_packed, headers=[("Content-Encoding", "gzip")])
+        yield Probe(layer, f"a wrong body in gzip at {operation}", request, _CODING)
     identity = session.request(CREATES[0], b"{}", headers=[("Content-Encoding", "identity")])
     yield Probe(layer, "a wrong body that is not encoded", identity, _CODING)
 

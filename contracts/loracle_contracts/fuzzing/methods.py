@@ -65,6 +65,7 @@ def path_probes(session: Session, layer: str) -> Iterator[Probe]:
         "/v3/training/",
         "//v3/training",
         "/v3/TRAINING",
+        "/training",
     ):
         yield Probe(layer, f"GET {path}", Request("GET", path, (_authorization(session),)), subject)
     headers = (_authorization(session), _JSON)

@@ -20,6 +20,8 @@ _NAMES = ("name", "sd_name", "sd_name_in_api")
 _SHOWN_BY = {"filter.source": ("source",), "filter.types": ("type", "name")}
 _VALUES = 3
 _NO_NAME = "loracle-no-model-has-this-in-its-name"
+# What stands for any text in patterns, and for itself here.
+_WILDCARDS = (".*", "%", "*")
 
 
 async def check_model_list(
@@ -88,6 +90,16 @@ async def _check_names(session: Session, layer: str, relations: RelationList, fi
     if nothing is not None and nothing.items:
         title, got = "filter.query with a text that no name has", shown(_ids(nothing))
         relations.add("filter.query.filter", title, "no model", got, [nothing.exchange])
+    for text in [] if first.cursor else _WILDCARDS:
+        if any(text in str(item.get(name)) for item in first.items for name in _NAMES):
+            continue
+        page = await read_page(session, layer, _MODELS, {"filter.query": text})
+        if page is not None and page.items:
+            title, got = f"filter.query={text}", shown(_ids(page))
+            relations.add(
+                "filter.query.filter", title, "no model: none has it in a name", got, [page.exchange]
+            )
+            break
     name = first.items[0].get("name")
     if isinstance(name, str) and name.strip() and not first.cursor:
         query = {"filter.query": name, "pagination.limit": MAX_LIMIT}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 __all__ = ["camel_case", "choice_texts", "free_texts", "long_texts", "pattern_texts"]
 
@@ -66,6 +66,7 @@ def long_texts(own: object, most: int, *, has_pattern: bool) -> _Texts:
         text = letters * most
         yield f"the greatest length, {kind} letters", text[:most]
         yield f"one character too many, {kind} letters", (text + letters)[: most + 1]
+    yield "one character too many, a blank behind", "x" * most + " "
     yield "a text far too long", "x" * most * _FAR
 
 
@@ -75,23 +76,31 @@ def camel_case(name: str) -> str:
     return first + "".join(word.title() for word in others)
 
 
+_NEAR: dict[str, Callable[[str], str]] = {
+    "upper case of": str.upper,
+    "a capital in": str.capitalize,
+    "a blank behind": lambda word: f"{word} ",
+    "a blank before": lambda word: f" {word}",
+    "a line break behind": lambda word: f"{word}\n",
+    "more behind": lambda word: f"{word}s",
+    "its end is missing:": lambda word: word[:-1],
+    "a hyphen in": lambda word: word.replace("_", "-"),
+    "a dot before": lambda word: f".{word}",
+    "a NUL behind": lambda word: f"{word}\0",
+}
+
+
 def choice_texts(known: list[str]) -> _Texts:
     """What is near to one of the known words, or to all."""
     return ((kind, text) for kind, text in _near_choices(known) if text not in known)
 
 
 def _near_choices(known: list[str]) -> _Texts:
-    for word in known:
-        yield f"upper case of {word}", word.upper()
-        yield f"a capital in {word}", word.capitalize()
-        yield f"a blank behind {word}", f"{word} "
-        yield f"a blank before {word}", f" {word}"
-        yield f"a line break behind {word}", f"{word}\n"
-        yield f"{word} without its end", word[:-1]
-        yield f"{word} with more behind", f"{word}s"
-        yield f"{word} with a hyphen", word.replace("_", "-")
-        yield f"{word} with a dot", f".{word}"
-        yield f"{word} with a NUL", f"{word}\0"
+    # Whether a server bears a blank depends little on the word: two words for each way will do.
+    for n, (kind, change) in enumerate(_NEAR.items()):
+        turned = [*known[n % len(known) :], *known[: n % len(known)]]
+        changed = [(f"{kind} {word}", change(word)) for word in turned if change(word) not in known]
+        yield from changed[:2]
     yield "a word that is no choice", "none"
     yield "an empty text", ""
     yield "all choices in one text", ",".join(known)

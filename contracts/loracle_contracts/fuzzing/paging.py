@@ -60,6 +60,6 @@ async def check_paging(
         elif not pages[-1].cursor and len(read) < len(ids):
             missing = [one for one in ids if one not in read]
             relations.add("paging.complete", title, f"all {len(ids)} items", f"not {shown(missing)}", sent)
-        elif is_all and len(read) == len(ids) and pages[-1].cursor:
-            got = pages[-1].cursor
+        elif is_all and len(read) == len(ids) and (pages[-1].cursor or not pages[-1].length):
+            got = pages[-1].cursor or "a page without items behind it"
             relations.add("paging.last", title, "an empty next_cursor on the last page", got, sent)

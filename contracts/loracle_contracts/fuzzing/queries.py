@@ -90,6 +90,7 @@ def _texts() -> Iterator[tuple[str, Value]]:
     yield _LIST, Value("query.duplicate", "pagination.limit=5&pagination.limit=5")
     yield _LIST, Value("query.duplicate", "task_type=subject&pagination.limit=5&task_type=style")
     yield _MODELS, Value("query.duplicate", "filter.query=a&filter%2Equery=a")
+    yield _MODELS, Value("query.duplicate", "pagination.limit=5&pagination.limit=6")
     yield _LIST, Value("query.encoding", "task_type=subject%ff")
     yield _MODELS, Value("query.encoding", "filter.query=%C3%28")
     # Only the ampersand separates parameters (the contract's server knows no semicolon).

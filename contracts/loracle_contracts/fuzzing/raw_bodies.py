@@ -147,13 +147,13 @@ def body_probes(session: Session, layer: str) -> Iterator[Probe]:
     """Every case as a subject training; every second one on another operation, too, and all odd numbers."""
     texts = {operation: raw_text(session, operation) for operation in (*CREATES, UPLOAD)}
     has_examples = "examples" in session.options.layers
-    cases = [case for case in CASES if not (case.is_shown and has_examples)]
-    for n, case in enumerate(cases):
+    for n, case in enumerate(CASES):
         others = [
             operation for operation, text in texts.items() if operation != _CREATE and case.needs in text
         ]
-        more = others if case.rule == "json.number" else others[n // 2 % len(others) :][: n % 2]
-        for operation in (_CREATE, *more):
+        is_of_all = case.rule in ("json.number", "json.encoding", "json.surrogate")
+        more = others if is_of_all else others[n // 2 % len(others) :][: n % 2]
+        for operation in more if case.is_shown and has_examples else (_CREATE, *more):
             request = session.request(operation, case.write(texts[operation]))
             violations = session.oracle.expect(request).violations
             rule = violations[0].rule if violations else case.rule
@@ -166,6 +166,8 @@ def size_probes(session: Session, layer: str) -> Iterator[Probe]:
     chunked = [("Transfer-Encoding", "chunked")]
     yield Probe(layer, "a wrong body of 1 MiB", session.request(_CREATE, blanks + b"{}"), "json.size")
     yield Probe(layer, "a body of 1 MiB and a byte", session.request(_CREATE, blanks + b"{ }"), "json.size")
+    style = session.request(CREATES[1], blanks + b"{ }")
+    yield Probe(layer, "a body of 1 MiB and a byte for a style training", style, "json.size")
     large = session.request(UPLOAD, blanks + b"{ }", headers=chunked)
     yield Probe(layer, "a chunked body of 1 MiB and a byte", large, "json.size")
 

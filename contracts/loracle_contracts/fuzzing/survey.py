@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from loracle_contracts.fuzzing.bodies import Edit, Path, edited, encoded
+from loracle_contracts.fuzzing.bodies import ABSENT, Edit, Path, Raw, edited, encoded
 from loracle_contracts.fuzzing.named import Named
 from loracle_contracts.fuzzing.places import full_body, places
 from loracle_contracts.fuzzing.probe import Probe
@@ -32,6 +32,9 @@ _BODIES = {"createSubjectTraining": 24, "createStyleTraining": 20}
 _MISTAKES = 100
 # A server that names fewer of the mistakes than this share lists only the first ones, or none.
 _LEAST_NAMED = 0.5
+
+
+_Damage = Literal["members", "shape", "type", "value", "likely value"]
 
 
 class Survey(NamedTuple):
@@ -70,10 +73,10 @@ async def survey(session: Session, layer: str, base_model: str, assets: tuple[st
                 continue
             told = Named(answer)
             missing = {mistake.body for mistake in one.mistakes if mistake.pointer not in told}
-            named |= {mistake.body for mistake in one.mistakes} - missing
             if len(missing) > (1 - _LEAST_NAMED) * len(one.mistakes):
                 break
             unnamed |= missing
+            named |= {mistake.body for mistake in one.mistakes} - missing
     return Told(frozenset(named), frozenset(unnamed))
 
 
@@ -168,11 +171,17 @@ def _packed(mistakes: Iterable[Mutation], full: Any, room: dict[str, int]) -> li
     # The claimed places and all that lead to them: whoever claims one of these claims what is taken.
     leading: set[Path] = set()
     counts = {name: len(full[name]) for name in room}
+    damages: dict[str, _Damage] = {}
     for mistake in mistakes:
         if len(pack) == _MISTAKES:
             break
         name = str(mistake.edits[0].path[0])
         is_of_an_item = _is_of_an_item(mistake, room)
+        # A reader that meets what it cannot read at all may not go on to what it would mend.
+        damage = _damage(mistake, full)
+        is_inside = len(mistake.edits[0].path) > 1
+        if is_inside and damages.get(name, damage) != damage:
+            continue
         if is_of_an_item and counts[name] == room[name]:
             continue
         made = _moved(mistake, full, counts[name]) if is_of_an_item else mistake
@@ -182,9 +191,28 @@ def _packed(mistakes: Iterable[Mutation], full: Any, room: dict[str, int]) -> li
             pack.append(made)
             claimed.update(paths)
             leading.update(upwards)
+            if is_inside:
+                damages[name] = damage
             if is_of_an_item:
                 counts[name] += 1
     return pack
+
+
+def _damage(mistake: Mutation, full: Any) -> _Damage:
+    """What is wrong: which members there are, the shape of the body, a value's type, or only the value."""
+    path, wrong = mistake.edits[-1]
+    holder: Any = full
+    for step in path[:-1]:
+        holder = holder[step]
+    is_there = path[-1] in holder if isinstance(holder, dict) else path[-1] in range(len(holder))
+    right = holder[path[-1]] if is_there else None
+    if not is_there or wrong is ABSENT:
+        return "members"
+    if isinstance(right, (dict, list)):
+        return "shape"
+    if not isinstance(wrong, Raw) and type(wrong) is not type(right):
+        return "type"
+    return "likely value" if mistake.is_likely else "value"
 
 
 def _moved(mistake: Mutation, full: Any, index: int) -> Mutation:

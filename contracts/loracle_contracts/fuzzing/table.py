@@ -31,8 +31,9 @@ LAYER = "table"
 NOTHING_TOLD = Told()
 # How many requests the layer gets of a run that has no more than _USUAL; of more it gets half. What breaks
 # one rule is shared among the operations.
-MOST = 235
+MOST = 190
 _USUAL = 700
+_AGAIN = 0.5
 _SHARES = {"createSubjectTraining": 0.68, "createStyleTraining": 0.22, "createUploadUrl": 0.1}
 
 
@@ -82,7 +83,7 @@ def chosen(
     """The bodies to send, in order: every rule once, then what servers most likely let through.
 
     `base_model` and `asset_ids` are what the bodies name, so that nothing else is wrong with them. What the
-    server did not name in the survey comes first, what it named is left out. There are at most `most`.
+    server did not name in the survey comes first, what it named last. There are at most `most`.
     """
     # Of the seed come no secrets.
     source = random.Random(seed)  # noqa: S311
@@ -91,10 +92,17 @@ def chosen(
     for operation, part in _SHARES.items():
         share = round(part * most)
         every = mutations(operation, profile, base_model, asset_ids)
-        first = [one for one in every if one.body in told.unnamed][:share]
-        fresh = [one for one in every if one.body not in told.unnamed and one.body not in told.named]
-        picked += first
-        picked += _spread(fresh, share - len(first), source, usage)
+        named = [one for one in every if one.body in told.named]
+        fresh = [one for one in every if one.body not in told.unnamed | told.named]
+        unnamed = [one for one in every if one.body in told.unnamed]
+        if named:
+            unnamed += [one for one in fresh if one.is_likely]
+            fresh = [one for one in fresh if not one.is_likely]
+        unnamed = unnamed[:share]
+        left = share - len(unnamed)
+        # What a server names beside other mistakes it may yet take alone.
+        again = list(_spread(named, round(left * _AGAIN), source, usage))
+        picked += [*unnamed, *_spread(fresh, left - len(again), source, usage), *again]
     # Stable: the operations stay in their order.
     return sorted(picked, key=lambda one: not one.lenient_refuses)
 

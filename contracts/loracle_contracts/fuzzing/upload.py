@@ -49,12 +49,18 @@ async def upload_image(session: Session, layer: str) -> str | int | None:
 
 
 @cache
-def image() -> bytes:
-    """A PNG of one grey, large enough to train on."""
+def image(padding: int = 0) -> bytes:
+    """A PNG of one grey, large enough to train on; it holds so many bytes that mean nothing."""
     header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)
     pixels = zlib.compress((b"\0" + b"\x80" * _SIDE) * _SIDE, 9)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        _chunk(kind, data) for kind, data in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
+        _chunk(kind, data)
+        for kind, data in (
+            (b"IHDR", header),
+            *([(b"tEXt", b"Comment\0" + b"x" * padding)] if padding else []),
+            (b"IDAT", pixels),
+            (b"IEND", b""),
+        )
     )
 
 

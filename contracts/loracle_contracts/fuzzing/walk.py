@@ -8,6 +8,7 @@ from typing import Any
 
 from loracle_contracts.fuzzing import walk_lists, walk_lives, walk_pages
 from loracle_contracts.fuzzing.baseline import Baseline, baseline
+from loracle_contracts.fuzzing.model_reads import check_model_list
 from loracle_contracts.fuzzing.probe import Exchange
 from loracle_contracts.fuzzing.reads import check_list
 from loracle_contracts.fuzzing.session import Session
@@ -79,7 +80,9 @@ async def _walk(record: Record) -> None:
     else:
         record.skip("a create while somebody pages", "the creates for the walk are spent")
     await _watch(record)
-    await check_models(record)
+    if await check_models(record) and "queries" in session.options.layers:
+        # That layer asked before there was any.
+        await check_model_list(session, LAYER)
     await ask_for_unknown(record, "after the creates", 2)
     await check_isolation(record, known, may_create=session.budget.left > 0 and creates.left > 0)
     await record.pages(100, title="the list after the walk")
@@ -133,3 +136,4 @@ async def _watch(record: Record) -> None:
     for task, most in zip(watched, _POLLS, strict=False):
         await walk_lives.watch(record, task, most)
         await record.page(100, title="the list after watching a task")
+        await record.state(task)

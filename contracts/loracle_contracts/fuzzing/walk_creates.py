@@ -48,9 +48,13 @@ class Creates:
         """The first tasks, one after another."""
         first = self.known.created
         name = _AWKWARD + self.record.session.task_name()
-        made = await self.one("style", self.body("style", name), "an awkward name")
+        style = self.body("style", name)
+        made = await self.one("style", style, "an awkward name")
         if made is not None:
             yield made
+            again = await self.one("style", style, "the same style training again", is_new=False)
+            if again is not None:
+                yield again
         same = _sent(first) if first is not None else None
         if same is not None:
             made = await self.one("subject", same, "the same body again", is_new=False)

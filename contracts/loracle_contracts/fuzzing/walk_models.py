@@ -15,8 +15,8 @@ __all__ = ["check_models"]
 _MAX_PAGES = 4
 
 
-async def check_models(record: Record) -> None:
-    """Reads the trained models, then looks for those of our tasks."""
+async def check_models(record: Record) -> bool:
+    """Reads the trained models, then looks for those of our tasks; whether there are any models."""
     serving = {}
     for task in record.made:
         look = next(reversed(list(record.states(task.id, is_listed=False))), None)
@@ -26,7 +26,7 @@ async def check_models(record: Record) -> None:
                 serving[_stem(name)] = (name, look.exchange)
     found, exchanges, is_whole = await _models(record)
     if not exchanges:
-        return
+        return False
     known = {_stem(model.get(key)) for model in found for key in ("sd_name", "sd_name_in_api", "name")}
     if not serving:
         record.skip("models in the list of models", "no task was seen with a model that is SERVING")
@@ -38,6 +38,7 @@ async def check_models(record: Record) -> None:
             record.tell("walk.models.unlisted", title, name, "it is not there", exchange, *exchanges)
             break
     await _check_early(record, found, exchanges)
+    return bool(found)
 
 
 async def _check_early(record: Record, found: list[dict[str, Any]], exchanges: list[Exchange]) -> None:

@@ -27,6 +27,8 @@ _JPEG = zlib.decompress(
 _WEBP = zlib.decompress(
     base64.b64decode("eNoL8nRz02NgYAh3dQoIC7DwUQKy9f8frGdgDzjAJLbhP2Ojw6b933lcv9g/tv//83z9v8/z//+RBwDRJxbc")
 )
+_ESCAPED = "second png"
+_LARGE = 2 * 1024 * 1024
 _WAYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("with its media type", (("Content-Type", "image/png"),)),
     ("without a media type", ()),
@@ -38,8 +40,12 @@ _WAYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 async def upload(record: Record) -> str | int | None:
     """Uploads an image for every extension; gives the asset id of the PNG where it was taken."""
     targets: dict[str, tuple[str | int, str, Exchange]] = {}
-    for name in ("png", "jpeg", "webp", "second png"):
-        request = record.session.request("createUploadUrl", {"file_extension": name.split()[-1]})
+    for name in ("png", "jpeg", "webp", _ESCAPED):
+        extension = name.split()[-1]
+        # Once with the first letter as an escape, which is the same text.
+        escaped = f'{{"file_extension": "\\u{ord(extension[0]):04x}{extension[1:]}"}}'.encode()
+        body = escaped if name == _ESCAPED else {"file_extension": extension}
+        request = record.session.request("createUploadUrl", body)
         exchange = await record.send(f"a URL to upload a {name} to", request, "walk.upload.url")
         if exchange is None or exchange.answer is None or not exchange.is_accepted:
             continue
@@ -57,8 +63,17 @@ async def upload(record: Record) -> str | int | None:
             break
         if sent.is_accepted and taken is None:
             taken = targets["png"][0]
+        elif taken is not None and sent.answer is not None and not sent.is_accepted and not sent.mismatches:
+            # What is wrong with an image is a documented reason, but the same image was taken before.
+            title, got = (
+                "an image is taken whatever its media type is said to be",
+                f"{sent.answer.status} {way}",
+            )
+            record.tell("walk.upload.type", title, "200, as before", got, sent)
     if taken is not None:
         await _put_elsewhere(record, targets["png"][1])
+        title, large = "an upload of 2 MiB", image(padding=_LARGE)
+        await _put(record, targets["png"][1], title, large, (("Content-Type", "image/png"),))
     for extension, data in (("jpeg", _JPEG), ("webp", _WEBP)):
         if extension in targets:
             headers = (("Content-Type", f"image/{extension}"),)

@@ -20,13 +20,14 @@ __all__ = ["Mutation", "mutations"]
 # What readers that convert types take, in the languages that servers are written in, and what is off by one:
 # of all that is wrong this is what a server most likely lets through.
 _LIKELY = re.compile(
-    r"its text for (?:integer|number|boolean)|an empty text for (?:integer|number|boolean)"
+    r"its text for (?:integer|number|boolean)|an empty text for (?:integer|number|boolean|object)"
     r"|a fraction for integer|true for (?:integer|number|string)|one for (?:boolean|string)|null for "
     r"|a (?:whole number|list of it) for string|a list of it for (?:object|integer|number)"
-    r"|an object with it for array|absent|an unknown member$|a known member in capitals|upper case"
+    r"|an object with it for array|its first item for|an empty list for object|a null behind its items"
+    r"|absent|an unknown member$|a known member in capitals|upper case|a word that is no choice"
     r"|a capital in|a blank behind"
     r"|another image format|an empty text$|one (?:below|above|item|character)|the exclusive minimum$"
-    r"|blanks alone|zero$"
+    r"|blanks alone|zero$|the text (?:1|1e2|\+1|\.5|5\.)(?: for boolean)?$"
 )
 
 
