@@ -57,7 +57,10 @@ def _rule(operation: str, name: str, text: str) -> str:
 
 def _enum(allowed: Sequence[str]) -> list[tuple[str, bool]]:
     first = allowed[0]
+    # What parsers of flags take besides.
+    flags = [("1", True), ("True", True)] if set(allowed) == {"true", "false"} else []
     return [
+        *flags,
         ("", True),
         (first.upper(), False),
         (first[:-1], False),

@@ -31,7 +31,7 @@ LAYER = "table"
 NOTHING_TOLD = Told()
 # How many requests the layer gets of a run that has no more than _USUAL; of more it gets half. What breaks
 # one rule is shared among the operations.
-MOST = 190
+MOST = 175
 _USUAL = 700
 _AGAIN = 0.5
 _SHARES = {"createSubjectTraining": 0.68, "createStyleTraining": 0.22, "createUploadUrl": 0.1}
@@ -93,16 +93,17 @@ def chosen(
         share = round(part * most)
         every = mutations(operation, profile, base_model, asset_ids)
         named = [one for one in every if one.body in told.named]
-        fresh = [one for one in every if one.body not in told.unnamed | told.named]
         unnamed = [one for one in every if one.body in told.unnamed]
-        if named:
-            unnamed += [one for one in fresh if one.is_likely]
-            fresh = [one for one in fresh if not one.is_likely]
-        unnamed = unnamed[:share]
-        left = share - len(unnamed)
+        fresh = [one for one in every if one.body not in told.named | told.unnamed]
+        likely = [one for one in fresh if named and one.is_likely]
+        first: list[Mutation] = []
+        for group in (unnamed, likely):
+            first += _spread(group, share - len(first), source, usage)
+        left = share - len(first)
         # What a server names beside other mistakes it may yet take alone.
         again = list(_spread(named, round(left * _AGAIN), source, usage))
-        picked += [*unnamed, *_spread(fresh, left - len(again), source, usage), *again]
+        others = [one for one in fresh if not (named and one.is_likely)]
+        picked += [*first, *_spread(others, left - len(again), source, usage), *again]
     # Stable: the operations stay in their order.
     return sorted(picked, key=lambda one: not one.lenient_refuses)
 

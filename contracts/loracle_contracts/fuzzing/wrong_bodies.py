@@ -19,16 +19,34 @@ __all__ = ["Mutation", "mutations"]
 
 # What readers that convert types take, in the languages that servers are written in, and what is off by one:
 # of all that is wrong this is what a server most likely lets through.
-_LIKELY = re.compile(
-    r"its text for (?:integer|number|boolean)|an empty text for (?:integer|number|boolean|object)"
-    r"|a fraction for integer|true for (?:integer|number|string)|one for (?:boolean|string)|null for "
-    r"|a (?:whole number|list of it) for string|a list of it for (?:object|integer|number)"
-    r"|an object with it for array|its first item for|an empty list for object|a null behind its items"
-    r"|absent|an unknown member$|a known member in capitals|upper case|a word that is no choice"
-    r"|a capital in|a blank behind"
-    r"|another image format|an empty text$|one (?:below|above|item|character)|the exclusive minimum$"
-    r"|blanks alone|zero$|the text (?:1|1e2|\+1|\.5|5\.)(?: for boolean)?$"
+_LIKELY_KINDS = (
+    r"its text for (?:integer|number|boolean)",
+    r"an empty text for (?:integer|number|boolean|object)",
+    r"the text (?:1|1e2|\+1|\.5|5\.)(?: for boolean)?$",
+    r"a fraction for integer",
+    r"true for (?:integer|number|string)",
+    r"one for (?:boolean|string)",
+    r"a whole number for string",
+    r"null for ",
+    r"a list of it for (?:string|object|integer|number)",
+    r"an empty (?:list for object|object$)",
+    r"(?:an object with it|its first item|an object of its items by number) for array",
+    r"a null behind its items",
+    r"absent",
+    r"an unknown member$",
+    r"a known member in capitals",
+    r"upper case",
+    r"a capital in",
+    r"a blank behind",
+    r"blanks alone",
+    r"a word that is no choice",
+    r"another image format",
+    r"an empty text$",
+    r"one (?:below|above|item|character)",
+    r"the exclusive minimum$",
+    r"zero$",
 )
+_LIKELY = re.compile("|".join(_LIKELY_KINDS))
 
 
 class Mutation(NamedTuple):
