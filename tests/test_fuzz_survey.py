@@ -13,7 +13,8 @@ from loracle_contracts.exchange import Answer
 from loracle_contracts.fuzzing import table
 from loracle_contracts.fuzzing.named import Named
 from loracle_contracts.fuzzing.readings import readings
-from loracle_contracts.fuzzing.survey import SUBJECT, surveys
+from loracle_contracts.fuzzing.survey import SUBJECT
+from loracle_contracts.fuzzing.survey_bodies import surveys
 from loracle_contracts.fuzzing.wrong_bodies import mutations
 from loracle_contracts.oracle import CREATES
 from loracle_contracts.spec import operations
