@@ -20,8 +20,9 @@ _NAMES = ("name", "sd_name", "sd_name_in_api")
 _SHOWN_BY = {"filter.source": ("source",), "filter.types": ("type", "name")}
 _VALUES = 3
 _NO_NAME = "loracle-no-model-has-this-in-its-name"
-# What stands for any text in patterns, and for itself here.
-_WILDCARDS = (".*", "%", "*")
+# What stands for any letter or text in patterns of databases and programs, and for itself here.
+_WILDCARDS = (".", "_", "%", ".*", "*")
+_END_OF_NAME = 6
 
 
 async def check_model_list(
@@ -90,17 +91,8 @@ async def _check_names(session: Session, layer: str, relations: RelationList, fi
     if nothing is not None and nothing.items:
         title, got = "filter.query with a text that no name has", shown(_ids(nothing))
         relations.add("filter.query.filter", title, "no model", got, [nothing.exchange])
-    for text in [] if first.cursor else _WILDCARDS:
-        if any(text in str(item.get(name)) for item in first.items for name in _NAMES):
-            continue
-        page = await read_page(session, layer, _MODELS, {"filter.query": text})
-        if page is not None and page.items:
-            title, got = f"filter.query={text}", shown(_ids(page))
-            relations.add(
-                "filter.query.filter", title, "no model: none has it in a name", got, [page.exchange]
-            )
-            break
     name = first.items[0].get("name")
+    await _check_patterns(session, layer, relations, first, str(name)[-_END_OF_NAME:])
     if isinstance(name, str) and name.strip() and not first.cursor:
         query = {"filter.query": name, "pagination.limit": MAX_LIMIT}
         found = await read_page(session, layer, _MODELS, query)
@@ -108,6 +100,22 @@ async def _check_names(session: Session, layer: str, relations: RelationList, fi
             title, expected = "filter.query with a model's name", f"model {_ids(first)[0]}"
             sent = [first.exchange, found.exchange]
             relations.add("filter.query.filter", title, expected, shown(_ids(found)), sent)
+
+
+async def _check_patterns(
+    session: Session, layer: str, relations: RelationList, first: Page, text: str
+) -> None:
+    """Looks for the text with a wildcard for one of its letters, which then is in no name."""
+    names = [str(item.get(name)) for item in first.items for name in _NAMES]
+    for wildcard in [] if first.cursor or len(text) < _END_OF_NAME else _WILDCARDS:
+        pattern = text[:2] + wildcard + text[3:]
+        if any(pattern in name for name in names):
+            continue
+        page = await read_page(session, layer, _MODELS, {"filter.query": pattern})
+        if page is not None and page.items:
+            title, expected = f"filter.query={pattern}", "no model: none has it in a name"
+            relations.add("filter.query.filter", title, expected, shown(_ids(page)), [page.exchange])
+            return
 
 
 async def _check_trained(

@@ -19,6 +19,8 @@ __all__ = ["CASES", "Case", "body_probes", "raw_text", "size_probes"]
 
 UPLOAD = "createUploadUrl"
 _CREATE = CREATES[0]
+# What one reader of bodies takes and another one does not.
+_OF_EVERY_READER = ("json.number", "json.encoding", "json.surrogate")
 
 
 class Case(NamedTuple):
@@ -151,7 +153,7 @@ def body_probes(session: Session, layer: str) -> Iterator[Probe]:
         others = [
             operation for operation, text in texts.items() if operation != _CREATE and case.needs in text
         ]
-        is_of_all = case.rule in ("json.number", "json.encoding", "json.surrogate")
+        is_of_all = case.rule in _OF_EVERY_READER or "after the text" in case.title
         more = others if is_of_all else others[n // 3 % len(others) :][: n % 3 == 0]
         for operation in more if case.is_shown and has_examples else (_CREATE, *more):
             request = session.request(operation, case.write(texts[operation]))

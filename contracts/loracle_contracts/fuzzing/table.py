@@ -29,12 +29,15 @@ __all__ = ["chosen", "run"]
 
 LAYER = "table"
 NOTHING_TOLD = Told()
-# How many requests the layer gets of a run that has no more than _USUAL; of more it gets half. What breaks
-# one rule is shared among the operations.
-MOST = 175
+# How many requests the layer gets of a run that has no more than _USUAL, of more also half of those beyond;
+# and how many are enough where the server lists mistakes. The operations share what breaks one rule.
+MOST = 205
+_ENOUGH = 160
 _USUAL = 700
 _AGAIN = 0.5
 _SHARES = {"createSubjectTraining": 0.68, "createStyleTraining": 0.22, "createUploadUrl": 0.1}
+# Where the survey has asked about most of the others.
+_SHARES_AFTER_A_SURVEY = {"createSubjectTraining": 0.45, "createStyleTraining": 0.3, "createUploadUrl": 0.25}
 
 
 async def run(session: Session) -> None:
@@ -48,7 +51,8 @@ async def run(session: Session) -> None:
             if session.budget.refuses(probe, session.oracle.expect(probe.request)) is None:
                 await session.send(probe)
     told = await survey(session, LAYER, model, assets)
-    left = MOST + max(options.max_requests - _USUAL, 0) // 2 - session.sent[LAYER]
+    most = (_ENOUGH if told.named else MOST) + max(options.max_requests - _USUAL, 0) // 2
+    left = max(most - session.sent[LAYER], 0)
     for mutation in chosen(options.profile, options.seed, model, assets, told=told, most=left):
         request = session.request(mutation.operation, mutation.body)
         probe = Probe(LAYER, mutation.title, request, mutation.rule)
@@ -89,8 +93,8 @@ def chosen(
     source = random.Random(seed)  # noqa: S311
     usage: Counter[Any] = Counter()
     picked: list[Mutation] = []
-    for operation, part in _SHARES.items():
-        share = round(part * most)
+    for operation, part in (_SHARES_AFTER_A_SURVEY if told.named else _SHARES).items():
+        share = min(round(part * most), most - len(picked))
         every = mutations(operation, profile, base_model, asset_ids)
         named = [one for one in every if one.body in told.named]
         unnamed = [one for one in every if one.body in told.unnamed]

@@ -37,7 +37,7 @@ _LIKELY_KINDS = (
     r"a known member in capitals",
     r"upper case",
     r"a capital in",
-    r"a blank behind",
+    r"a (?:blank behind|dot before)",
     r"blanks alone",
     r"a word that is no choice",
     r"another image format",
