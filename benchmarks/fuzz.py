@@ -1,6 +1,6 @@
 """What the fuzzer finds and costs beside stock Schemathesis: the same broken servers, in process, in one run.
 
-    python benchmarks/fuzz.py [--sample N] [--corpus known|first|second|third] [--seed N]
+    python benchmarks/fuzz.py [--sample N] [--corpus known|first|second|third|fourth] [--seed N]
 
 For each tool: defects found, requests, paid trainings (as the server counts them) and CPU seconds a defect,
 and false alarms on the right servers. A defect is found where at least one finding comes that the right
@@ -35,6 +35,7 @@ CORPORA = {
     "first": ("broken_servers_unseen", "UNSEEN"),
     "second": ("broken_servers_second", "UNSEEN"),
     "third": ("broken_servers_third", "UNSEEN"),
+    "fourth": ("broken_servers_fourth", "UNSEEN"),
 }
 BUDGETS = (0, 1, 5, 25, 70)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from broken_servers import KNOWN, correct
+from broken_servers_fourth import UNSEEN as FOURTH
 from broken_servers_second import UNSEEN as SECOND
 from broken_servers_third import UNSEEN as THIRD
 from broken_servers_unseen import UNSEEN as FIRST
@@ -17,11 +18,10 @@ from detection import Clock, Run, broken_app, loracle, sampled, shares
 
 from loracle_contracts.fuzzing import LAYERS
 
-# What is found, as measured, less what chance may take from a sample. The goal is 0.98 of the known; there
-# are more of them than a run has requests, so that not every wrong type is tried at every place.
-OF_A_SAMPLE, OF_THE_KNOWN, OF_THE_UNSEEN = 0.9, 0.92, 0.78
+# What is found; of a sample and of the unseen as measured, less what chance may take.
+OF_A_SAMPLE, OF_THE_KNOWN, OF_THE_UNSEEN = 0.96, 0.98, 0.8
 # Of those that need no training, with --max-creates 0.
-WITHOUT_CREATES = 0.7
+WITHOUT_CREATES = 0.9
 SAMPLE = 60
 REQUESTS = 700
 CREATES = 70
@@ -60,7 +60,7 @@ def test_the_defects_are_found() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("corpus", [FIRST, SECOND, THIRD])
+@pytest.mark.parametrize("corpus", [FIRST, SECOND, THIRD, FOURTH])
 def test_defects_whose_authors_had_not_seen_the_fuzzer_are_found(corpus: list[Any]) -> None:
     verify(runs(corpus, CREATES, max_findings=1), OF_THE_UNSEEN)
 

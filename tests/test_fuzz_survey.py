@@ -4,6 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from broken_servers.right_bodies import minimal
+from broken_servers.wire import Answer as Reply
+from broken_servers.wire import Forward, Request, operation_of, planted
+from detection import loracle, right_app
 from fuzzed_apps import mock, session_with
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +16,7 @@ from loracle_contracts import validate
 from loracle_contracts.exchange import Answer
 from loracle_contracts.fuzzing import table
 from loracle_contracts.fuzzing.named import Named
+from loracle_contracts.fuzzing.places import NAME
 from loracle_contracts.fuzzing.readings import readings
 from loracle_contracts.fuzzing.survey import SUBJECT
 from loracle_contracts.fuzzing.survey_bodies import surveys
@@ -159,3 +164,18 @@ def test_a_mistake_that_breaks_the_server_down_is_found_by_the_survey() -> None:
     session = session_with(mock(fragile), table.run)
     assert any(finding.check == "status" and "500" in finding.got for finding in session.findings)
     assert set(operations()) >= set(CREATES)
+
+
+def test_a_refused_body_that_starts_a_training_is_told() -> None:
+    async def change(request: Request, forward: Forward) -> Reply:
+        answer = await forward(request)
+        is_named = f'"name":"{NAME}"'.encode() in (request.body or b"")
+        if operation_of(request) in CREATES and answer.status == 400 and is_named:
+            # The training is noted before the rest of the body is looked at.
+            await forward(request.with_body(minimal("createSubjectTraining", NAME)))
+        return answer
+
+    options = {"max_creates": 0, "layers": ("table",)}
+    done = loracle(planted(lambda: change)(right_app()), **options)
+    assert ("relation", "refused.effect") in done.causes
+    assert not loracle(right_app(), **options).causes

@@ -14,7 +14,7 @@ from loracle_contracts.oracle import CREATES
 if TYPE_CHECKING:
     from loracle_contracts.fuzzing.session import Session
 
-__all__ = ["marked_name", "send_without_effect"]
+__all__ = ["marked_name", "send_without_effect", "tell_started"]
 
 
 def marked_name(session: Session, layer: str) -> str:
@@ -49,6 +49,28 @@ async def send_without_effect(session: Session, layer: str, probes: Iterable[Pro
         exchanges = [one for one in sent if one is not None and one.probe.request.method != "GET"]
         title, got = "requests that were refused", f"without {shown(lost)}"
         session.relation(layer, "refused.loss", title, "the tasks of before in the list", got, exchanges)
+
+
+async def tell_started(
+    session: Session,
+    layer: str,
+    name: str,
+    before: Sequence[dict[str, Any]] | None,
+    sent: Sequence[Exchange],
+) -> None:
+    """Reports that creates of this name were refused and started trainings all the same.
+
+    `before` are the tasks of then; where one of the creates was accepted, that is found already.
+    """
+    creates = [one for one in sent if _is_create(one)]
+    after = await task_list(session, layer)
+    if before is None or after is None:
+        session.skip(layer, "whether refused requests start trainings", "the list cannot be read")
+        return
+    started = _named(after, name) - _named(before, name)
+    if started > 0 and not any(one.is_accepted for one in creates):
+        title, got = "creates that were refused", f"{started} training(s) started"
+        session.relation(layer, "refused.effect", title, "nothing is started", got, creates)
 
 
 async def _started_again(session: Session, layer: str, creates: Sequence[Exchange]) -> int:

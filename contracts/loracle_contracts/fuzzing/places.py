@@ -12,8 +12,10 @@ from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS, known_base_models
 from loracle_contracts.unions import is_union
 from loracle_contracts.verdict import Profile
 
-__all__ = ["Place", "full_body", "places", "rule_id"]
+__all__ = ["NAME", "Place", "full_body", "places", "rule_id"]
 
+NAME = "loracle-fuzz"
+"""The name in every full body, by which a training that was refused and started all the same is known."""
 # So many items that there is a first one, a last one and one between.
 _ITEMS = 3
 _SPREAD = 2
@@ -59,7 +61,7 @@ def full_body(
     body = _sample({"$ref": f"#/$defs/{schema}"}, "strict")
     if "image_dataset_items" not in body:
         return body
-    plain = plain_body(operation, "loracle-fuzz", base_model or known_base_models()[0], asset_ids, _ITEMS)
+    plain = plain_body(operation, NAME, base_model or known_base_models()[0], asset_ids, _ITEMS)
     setting = {**body["expert_setting"], **plain["expert_setting"]}
     return {**plain, "expert_setting": setting, "components": body["components"]}
 

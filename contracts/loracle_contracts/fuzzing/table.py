@@ -15,9 +15,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from loracle_contracts.fuzzing.candidates import BEHIND_MANY
+from loracle_contracts.fuzzing.effects import tell_started
 from loracle_contracts.fuzzing.findings import Findings
-from loracle_contracts.fuzzing.probe import Probe
+from loracle_contracts.fuzzing.places import NAME
+from loracle_contracts.fuzzing.probe import Exchange, Probe
 from loracle_contracts.fuzzing.readings import readings
+from loracle_contracts.fuzzing.reads import task_list
 from loracle_contracts.fuzzing.session import Session
 from loracle_contracts.fuzzing.survey import SUBJECT, Told, survey
 from loracle_contracts.fuzzing.template import UNKNOWN_ASSETS, known_base_models
@@ -42,14 +45,22 @@ _SHARES_AFTER_A_SURVEY = {"createSubjectTraining": 0.45, "createStyleTraining": 
 
 async def run(session: Session) -> None:
     """Sends the chosen mutations; those that the budget forbids are noted in one line."""
+    before = await task_list(session, LAYER)
+    sent = await _send(session)
+    _leave_out_the_survey(session.findings)
+    await tell_started(session, LAYER, NAME, before, sent)
+
+
+async def _send(session: Session) -> list[Exchange]:
     options = session.options
     left_out: dict[str, set[str]] = defaultdict(set)
+    sent: list[Exchange | None] = []
     model, assets = options.base_model or known_base_models()[0], options.asset_ids or UNKNOWN_ASSETS
     for operation in CREATES:
         for title, body in readings(operation, model, assets):
             probe = Probe(LAYER, title, session.request(operation, body), title)
             if session.budget.refuses(probe, session.oracle.expect(probe.request)) is None:
-                await session.send(probe)
+                sent.append(await session.send(probe))
     told = await survey(session, LAYER, model, assets)
     most = (_ENOUGH if told.named else MOST) + max(options.max_requests - _USUAL, 0) // 2
     left = max(most - session.sent[LAYER], 0)
@@ -58,13 +69,13 @@ async def run(session: Session) -> None:
         probe = Probe(LAYER, mutation.title, request, mutation.rule)
         why_not = session.budget.refuses(probe, session.oracle.expect(request))
         if why_not is None:
-            await session.send(probe)
+            sent.append(await session.send(probe))
         else:
             left_out[why_not].add(mutation.rule)
-    _leave_out_the_survey(session.findings)
     for why, rules in left_out.items():
         shown = ", ".join(sorted(rules)[:3]) + (", ..." if len(rules) > 3 else "")
         session.skip(LAYER, f"further bodies that break one of {len(rules)} rules ({shown})", why)
+    return [exchange for exchange in sent if exchange is not None]
 
 
 def _leave_out_the_survey(findings: Findings) -> None:
