@@ -63,7 +63,7 @@ async def _send(session: Session) -> list[Exchange]:
                 sent.append(await session.send(probe))
     told = await survey(session, LAYER, model, assets)
     most = (_ENOUGH if told.named else MOST) + max(options.max_requests - _USUAL, 0) // 2
-    left = max(most - session.sent[LAYER], 0)
+    left = max(most - session.sent[LAYER] - 1, 0)  # one to look at the list afterwards
     for mutation in chosen(options.profile, options.seed, model, assets, told=told, most=left):
         request = session.request(mutation.operation, mutation.body)
         probe = Probe(LAYER, mutation.title, request, mutation.rule)
