@@ -22,6 +22,7 @@ from live import run_command
         (["http://a", "--overwrite"], 2, "name its file"),
         (["http://a", "--record", "x.har", "--overwrite", "--append"], 2, "not both"),
         (["http://a", "--record", "no/such/folder/x.har"], 3, "cannot be written: No such file"),
+        (["http://a", "--record", "x.jsonl"], 2, "call it .har"),
         (["http://a", "--upload-host", "b/c"], 2, "name the host only"),
         (["http://a", "--timeout", "0"], 2, "--timeout"),
     ],

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["proxy"]
 
 _MEBIBYTE = 2**20
+# What `loracle validate` reads by the line.
+_OF_LINES = (".jsonl", ".ndjson")
 
 
 @click.command()
@@ -90,6 +92,8 @@ def proxy(context: click.Context, /, url: str, **chosen: Any) -> None:
         raise click.UsageError("give --overwrite or --append, but not both")
     if (chosen["overwrite"] or chosen["append"]) and chosen["record"] is None:
         raise click.UsageError("--overwrite and --append say what --record does; name its file")
+    if chosen["record"] is not None and Path(chosen["record"]).suffix.lower() in _OF_LINES:
+        raise click.UsageError("--record writes an HTTP Archive, no JSON text a line; call it .har")
     end(context, _run(settings, chosen))
 
 
