@@ -20,6 +20,8 @@ NO_KEY = Request("GET", "/v3/training")
 WRONG_METHOD = Request("DELETE", "/v3/training", (KEY,))
 UNKNOWN = Request("GET", "/v3/nothing", (KEY,))
 HEAD = Request("HEAD", "/v3/training", (KEY,))
+HEAD_WITHOUT_KEY = Request("HEAD", "/v3/training")
+HEAD_OF_NOTHING = Request("HEAD", "/v3/nothing", (KEY,))
 OPTIONS = Request("OPTIONS", "/v3/training", (KEY,))
 UPLOAD = Request("PUT", "/_uploads/x.png", (), b"bytes")
 EMPTY_LIST: dict[str, Any] = {"tasks": [], "pagination": {"next_cursor": ""}}
@@ -54,6 +56,9 @@ GOOD = [
     (WRONG_METHOD, answer(405, NOT_ALLOWED, ALLOW)),
     (HEAD, answer(405, b"", ALLOW)),
     (HEAD, answer(200, b"", JSON)),
+    (HEAD_WITHOUT_KEY, answer(400, b"", JSON)),
+    (HEAD_OF_NOTHING, answer(404, b"", JSON)),
+    (HEAD_OF_NOTHING, answer(429, b"", JSON)),
     (OPTIONS, answer(204, b"", ())),
     (OPTIONS, answer(405, NOT_ALLOWED, ALLOW)),
     (UPLOAD, answer(200, b"", ())),
@@ -98,6 +103,8 @@ BAD = [
     ("allow", WRONG_METHOD, answer(405, NOT_ALLOWED, (*JSON, ("allow", "GET, DELETE")))),
     ("head", HEAD, answer(405, NOT_ALLOWED, ALLOW)),
     ("status", HEAD, answer(500, b"", ())),
+    ("status", HEAD_WITHOUT_KEY, answer(405, b"", ALLOW)),
+    ("status", HEAD_OF_NOTHING, answer(200, b"", JSON)),
     ("body", UPLOAD, answer(200, {"ok": True})),
     ("leak", BAD_LIST, answer(400, refusal(400, "INVALID_REQUEST_BODY", message="Bearer a-secret-key"))),
     ("leak", LIST, answer(200, EMPTY_LIST, (*JSON, ("x-key", "a-secret-key")))),

@@ -67,8 +67,11 @@ def mismatches(
     if request.method == "HEAD":
         if answer.body:
             yield Mismatch("head", "no body in the answer to HEAD (RFC 9110)", _quote(answer.body))
-        if answer.status not in (405, *expectation.also):
-            yield Mismatch("status", "405", str(answer.status))
+        due = expectation.refusal.status if expectation.refusal is not None else 200
+        # Without a body there is no reason to tell refusals apart by.
+        tolerated = {refusal.status for refusal in expectation.tolerated}
+        if answer.status not in (due, *expectation.also, *tolerated):
+            yield Mismatch("status", str(due), str(answer.status))
         return
     if answer.status in expectation.also:
         return
