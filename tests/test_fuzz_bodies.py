@@ -19,6 +19,7 @@ from loracle_contracts.fuzzing.client import Client
 from loracle_contracts.fuzzing.places import full_body, places
 from loracle_contracts.fuzzing.session import Session
 from loracle_contracts.fuzzing.wrong_bodies import mutations
+from loracle_contracts.oracle import CREATES
 
 PROFILES = ("strict", "lenient")
 
@@ -170,3 +171,10 @@ def test_the_full_body_is_valid_and_has_all_there_is(operation: str) -> None:
     assert {name for name in published if isinstance(name, str)} == {
         name for name in walked if isinstance(name, str)
     }
+
+
+@pytest.mark.parametrize("most", [0, 1, 7, 170, 1000, 5000])
+def test_the_table_sends_as_many_different_bodies_as_it_may(most: int) -> None:
+    every = [one for name in (*CREATES, "createUploadUrl") for one in mutations(name, "strict")]
+    picked = table.chosen("strict", 0, most=most)
+    assert len(picked) == len({(one.operation, one.body) for one in picked}) == min(most, len(every))

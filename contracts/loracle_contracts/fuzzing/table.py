@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from loracle_contracts.fuzzing.candidates import BEHIND_MANY
@@ -37,6 +37,7 @@ NOTHING_TOLD = Told()
 MOST = 205
 _ENOUGH = 160
 _USUAL = 700
+# Of what the survey leaves over: what goes to mistakes that the server has named once.
 _AGAIN = 0.5
 _SHARES = {"createSubjectTraining": 0.68, "createStyleTraining": 0.22, "createUploadUrl": 0.1}
 # Where the survey has asked about most of the others.
@@ -104,9 +105,10 @@ def chosen(
     source = random.Random(seed)  # noqa: S311
     usage: Counter[Any] = Counter()
     picked: list[Mutation] = []
-    for operation, part in (_SHARES_AFTER_A_SURVEY if told.named else _SHARES).items():
-        share = min(round(part * most), most - len(picked))
-        every = mutations(operation, profile, base_model, asset_ids)
+    every_one = {name: mutations(name, profile, base_model, asset_ids) for name in _SHARES}
+    parts = _SHARES_AFTER_A_SURVEY if told.named else _SHARES
+    for operation, share in _shares(most, parts, {name: len(every_one[name]) for name in parts}).items():
+        every = every_one[operation]
         named = [one for one in every if one.body in told.named]
         unnamed = [one for one in every if one.body in told.unnamed]
         fresh = [one for one in every if one.body not in told.named | told.unnamed]
@@ -115,12 +117,23 @@ def chosen(
         for group in (unnamed, likely):
             first += _spread(group, share - len(first), source, usage)
         left = share - len(first)
-        # What a server names beside other mistakes it may yet take alone.
-        again = list(_spread(named, round(left * _AGAIN), source, usage))
         others = [one for one in fresh if not (named and one.is_likely)]
+        # What a server names beside other mistakes it may yet take alone.
+        again = list(_spread(named, max(round(left * _AGAIN), left - len(others)), source, usage))
         picked += [*first, *_spread(others, left - len(again), source, usage), *again]
     # Stable: the operations stay in their order.
     return sorted(picked, key=lambda one: not one.lenient_refuses)
+
+
+def _shares(most: int, parts: Mapping[str, float], sizes: Mapping[str, int]) -> dict[str, int]:
+    """How many of `most` each operation gets; none more than it has, as long as another one has room."""
+    shares: dict[str, int] = {}
+    left, weight = most, 1.0
+    for name in sorted(parts, key=lambda name: sizes[name] / parts[name]):
+        shares[name] = min(round(left * parts[name] / weight), sizes[name])
+        left -= shares[name]
+        weight -= parts[name]
+    return {name: shares[name] for name in parts}
 
 
 def _spread(
