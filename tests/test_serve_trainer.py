@@ -157,19 +157,21 @@ def test_a_killed_server_leaves_no_orphan_and_its_training_has_failed(tmp_path: 
     with running_mock(*arguments) as mock:
         task = _create(mock, expert_setting=setting).json["task_id"]
         _until(mock, task, "TRAINING")
-        children = _children(mock.process.pid)
+        # Its turn has come; its process begins a moment later.
+        while not (children := _children(mock.process.pid)):
+            told = _until(mock, task, "TRAINING", "SUCCESS", "FAILED")
+            assert told[-1]["task_status"] == "TRAINING", "the training is a process of its own"
         with contextlib.ExitStack() as opened:
             handles = [os.pidfd_open(child) for child in children]
             for handle in handles:
                 opened.callback(os.close, handle)
-            assert handles, "the training is a process of its own"
             mock.process.send_signal(signal.SIGKILL)
             mock.process.wait(PATIENCE)
             for handle in handles:
                 assert select.select([handle], [], [], PATIENCE)[0], "the training has outlived its server"
     with running_mock(*arguments) as mock:
-        (told,) = _until(mock, task, "FAILED")
-        assert (told["models"], told["extra"]["eta_relative"]) == ([], 0.0)
+        (lost,) = _until(mock, task, "FAILED")
+        assert (lost["models"], lost["extra"]["eta_relative"]) == ([], 0.0)
         note = ask(mock.port, "GET", f"{SUBJECT}?task_id={task}", KEY).header("x-loracle-note")
         assert (note or "").startswith("server_ended: ")
         assert "1 trainings were lost with the server" in mock.said()
