@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
 import pytest
-from broken_servers_third import CASES, UNSEEN, ASGIApp, Case
-from broken_servers_unseen.client import created
+from broken_servers_third import CASES, UNSEEN, Case
 from witnessed import (
     check_names,
     check_that_a_client_sees_it,
+    check_that_plain_use_still_works,
     check_that_the_verdict_is_wrong,
-    client_of,
-    correct,
     names,
     verdicts,
 )
@@ -40,13 +37,4 @@ def test_verdict_is_the_wrong_one(case: Case) -> None:
 
 @_VERDICTS
 def test_plain_use_still_works(case: Case) -> None:
-    """A create of each kind, a state and a list are as on the correct server."""
-
-    async def plain(app: ASGIApp) -> list[object]:
-        async with client_of(app) as client:
-            tasks = [await created(client), await created(client, kind="Style")]
-            state = await client.get("/v3/training/subject", params={"task_id": tasks[0]})
-            pages = [await client.get(path) for path in ("/v3/training", "/v3/model")]
-            return [tasks, state.json(), *(page.json() for page in pages)]
-
-    assert asyncio.run(plain(case.defect.plant(correct()))) == asyncio.run(plain(correct()))
+    check_that_plain_use_still_works(case)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 import httpx
+from broken_servers_unseen.client import created
 from broken_servers_unseen.defect import ASGIApp, Case, Defect
 
 from loracle_contracts import spec
@@ -68,3 +69,16 @@ def check_that_the_verdict_is_wrong(case: Case) -> None:
     assert all(isinstance(status, int) for status in statuses)
     refused = tuple(status != 200 for status in statuses)
     assert refused == ((True, False) if case.defect.family == "accepts-invalid" else (False, True))
+
+
+def check_that_plain_use_still_works(case: Case) -> None:
+    """A create of each kind, a state and a list are as on the correct server."""
+
+    async def plain(app: ASGIApp) -> list[object]:
+        async with client_of(app) as client:
+            tasks = [await created(client), await created(client, kind="Style")]
+            state = await client.get("/v3/training/subject", params={"task_id": tasks[0]})
+            pages = [await client.get(path) for path in ("/v3/training", "/v3/model")]
+            return [tasks, state.json(), *(page.json() for page in pages)]
+
+    assert asyncio.run(plain(case.defect.plant(correct()))) == asyncio.run(plain(correct()))
