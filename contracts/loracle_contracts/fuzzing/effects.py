@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["marked_name", "send_without_effect", "tell_started"]
 
+_UNCLEAR, _UNREADABLE = "whether refused requests start trainings", "the list cannot be read"
+
 
 def marked_name(session: Session, layer: str) -> str:
     """The name of the trainings that only refused requests of a layer ask for."""
@@ -32,19 +34,21 @@ async def send_without_effect(session: Session, layer: str, probes: Iterable[Pro
     sent = [await session.send(probe) for probe in probes]
     after = await task_list(session, layer)
     if before is None or after is None:
-        session.skip(layer, "whether refused requests start trainings", "the list cannot be read")
+        session.skip(layer, _UNCLEAR, _UNREADABLE)
         return
     name = marked_name(session, layer)
     started = _named(after, name) - _named(before, name)
-    creates = [one for one in sent if one is not None and _is_create(one)]
-    # Where one of them was accepted, that is found already.
-    is_refused = not any(one.is_accepted for one in creates)
-    if is_refused and not started and _ids(after) - _ids(before) and is_loopback(session.options.url):
+    creates = _creates(sent)
+    if (
+        _are_refused(creates)
+        and not started
+        and _ids(after) - _ids(before)
+        and is_loopback(session.options.url)
+    ):
         started = await _started_again(session, layer, creates)
-    if started > 0 and is_refused:
-        title, got = "creates that were refused", f"{started} training(s) started"
-        session.relation(layer, "refused.effect", title, "nothing is started", got, creates)
-    lost = [task["task_id"] for task in before if task["task_id"] not in _ids(after)]
+    _tell(session, layer, started, creates)
+    left = _ids(after)
+    lost = [task["task_id"] for task in before if task["task_id"] not in left]
     if lost and len(after) <= len(before):
         exchanges = [one for one in sent if one is not None and one.probe.request.method != "GET"]
         title, got = "requests that were refused", f"without {shown(lost)}"
@@ -62,15 +66,26 @@ async def tell_started(
 
     `before` are the tasks of then; where one of the creates was accepted, that is found already.
     """
-    creates = [one for one in sent if _is_create(one)]
     after = await task_list(session, layer)
     if before is None or after is None:
-        session.skip(layer, "whether refused requests start trainings", "the list cannot be read")
-        return
-    started = _named(after, name) - _named(before, name)
-    if started > 0 and not any(one.is_accepted for one in creates):
+        session.skip(layer, _UNCLEAR, _UNREADABLE)
+    else:
+        _tell(session, layer, _named(after, name) - _named(before, name), _creates(sent))
+
+
+def _tell(session: Session, layer: str, started: int, creates: Sequence[Exchange]) -> None:
+    if started > 0 and _are_refused(creates):
         title, got = "creates that were refused", f"{started} training(s) started"
         session.relation(layer, "refused.effect", title, "nothing is started", got, creates)
+
+
+def _creates(sent: Iterable[Exchange | None]) -> list[Exchange]:
+    return [one for one in sent if one is not None and _is_create(one)]
+
+
+def _are_refused(creates: Iterable[Exchange]) -> bool:
+    """Whether all are; where one was accepted, that is found already."""
+    return not any(one.is_accepted for one in creates)
 
 
 async def _started_again(session: Session, layer: str, creates: Sequence[Exchange]) -> int:

@@ -111,13 +111,15 @@ def chosen(
         every = every_one[operation]
         named = [one for one in every if one.body in told.named]
         unnamed = [one for one in every if one.body in told.unnamed]
-        fresh = [one for one in every if one.body not in told.named | told.unnamed]
-        likely = [one for one in fresh if named and one.is_likely]
+        likely: list[Mutation] = []
+        others: list[Mutation] = []
+        for one in every:
+            if one.body not in told.named and one.body not in told.unnamed:
+                (likely if named and one.is_likely else others).append(one)
         first: list[Mutation] = []
         for group in (unnamed, likely):
             first += _spread(group, share - len(first), source, usage)
         left = share - len(first)
-        others = [one for one in fresh if not (named and one.is_likely)]
         # What a server names beside other mistakes it may yet take alone.
         again = list(_spread(named, max(round(left * _AGAIN), left - len(others)), source, usage))
         picked += [*first, *_spread(others, left - len(again), source, usage), *again]
